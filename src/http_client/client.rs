@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::destination::{Destination, Place};
+use super::destination::{Destination, RequestUrl};
 use crate::error::Error;
 use crate::tls::{TlsConfig, TlsError};
 
@@ -69,23 +69,23 @@ pub(crate) enum SendError {
     #[error("nothing says where to send")]
     Unresolved(#[from] Error),
     /// Nobody listens there.
-    #[error("{place} is not reached")]
+    #[error("{url} is not reached")]
     NotReached {
-        place: String,
+        url: String,
         #[source]
         source: io::Error,
     },
     /// TLS does not come about.
-    #[error("{place} is not reached")]
+    #[error("{url} is not reached")]
     Tls {
-        place: String,
+        url: String,
         #[source]
         source: TlsError,
     },
     /// It does not speak HTTP, or has ended the connection.
-    #[error("{place} does not answer")]
+    #[error("{url} does not answer")]
     NoAnswer {
-        place: String,
+        url: String,
         #[source]
         source: hyper::Error,
     },
@@ -106,7 +106,7 @@ type Driver = Pin<Box<dyn Future<Output = Result<(), hyper::Error>> + Send>>;
 
 /// A connection to a server.
 struct Link {
-    place: Place,
+    url: RequestUrl,
     headers: HeaderMap,
     sender: SendRequest<Full<Bytes>>,
     /// Reads and writes, while it is polled: nothing runs between requests. None once the connection has ended.
@@ -133,7 +133,7 @@ impl Client {
         let mut link = self.connect().await?;
         match link.exchange(request).await {
             Ok(reply) => Ok(self.keep(link, reply)),
-            Err(source) => Err(SendError::NoAnswer { place: link.place.to_string(), source }),
+            Err(source) => Err(SendError::NoAnswer { url: link.url.to_string(), source }),
         }
     }
 
@@ -144,13 +144,13 @@ impl Client {
         reply
     }
 
-    /// Connects to the first place that can be connected to.
+    /// Connects to the first address that can be connected to.
     async fn connect(&mut self) -> Result<Link, SendError> {
         let mut last = SendError::TimedOut;
-        for place in self.destination.places().await? {
-            let headers = self.destination.headers(&place).await?;
-            match dial(&place, &self.tls).await {
-                Ok(stream) => return Link::over(stream, place, headers).await,
+        for url in self.destination.urls().await? {
+            let headers = self.destination.headers(&url).await?;
+            match dial(&url, &self.tls).await {
+                Ok(stream) => return Link::over(stream, url, headers).await,
                 Err(error) => last = error,
             }
         }
@@ -159,25 +159,25 @@ impl Client {
 }
 
 impl Link {
-    async fn over(stream: Box<dyn Stream>, place: Place, headers: HeaderMap) -> Result<Self, SendError> {
+    async fn over(stream: Box<dyn Stream>, url: RequestUrl, headers: HeaderMap) -> Result<Self, SendError> {
         let shaken = http1::handshake(TokioIo::new(stream)).await;
         let (sender, driver) =
-            shaken.map_err(|source| SendError::NoAnswer { place: place.to_string(), source })?;
-        Ok(Self { place, headers, sender, driver: Some(Box::pin(driver)) })
+            shaken.map_err(|source| SendError::NoAnswer { url: url.to_string(), source })?;
+        Ok(Self { url, headers, sender, driver: Some(Box::pin(driver)) })
     }
 
     fn message(&self, request: &Request) -> hyper::Request<Full<Bytes>> {
         let mut message = hyper::Request::new(Full::new(request.body.clone()));
         *message.method_mut() = request.method.clone();
         // Composed of parts that were checked.
-        *message.uri_mut() = self.place.path().parse().unwrap_or_default();
+        *message.uri_mut() = self.url.path().parse().unwrap_or_default();
         let mut headers = self.headers.clone();
         let mut own = |name: HeaderName, value: HeaderValue| headers.insert(name, value);
         if let Some(content_type) = request.content_type {
             own(CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
         own(USER_AGENT, AGENT);
-        if let Ok(host) = HeaderValue::try_from(self.place.endpoint.authority()) {
+        if let Ok(host) = HeaderValue::try_from(self.url.endpoint.authority()) {
             own(HOST, host);
         }
         if request.gzip {
@@ -217,34 +217,38 @@ async fn read(response: Response<hyper::body::Incoming>) -> Reply {
     Reply { status: parts.status, headers: parts.headers, body, whole }
 }
 
-async fn dial(place: &Place, tls: &TlsConfig) -> Result<Box<dyn Stream>, SendError> {
-    let endpoint = &place.endpoint;
-    let not_reached = |source| SendError::NotReached { place: place.to_string(), source };
+async fn dial(url: &RequestUrl, tls: &TlsConfig) -> Result<Box<dyn Stream>, SendError> {
+    let endpoint = &url.endpoint;
+    let not_reached = |source| SendError::NotReached { url: url.to_string(), source };
     let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await.map_err(not_reached)?;
     stream.set_nodelay(true).map_err(not_reached)?;
-    if endpoint.protocol == "https" { secured(stream, place, tls).await } else { Ok(Box::new(stream)) }
+    if endpoint.protocol == "https" { secured(stream, url, tls).await } else { Ok(Box::new(stream)) }
 }
 
 #[cfg(feature = "tls")]
-async fn secured(stream: TcpStream, place: &Place, config: &TlsConfig) -> Result<Box<dyn Stream>, SendError> {
+async fn secured(
+    stream: TcpStream,
+    url: &RequestUrl,
+    config: &TlsConfig,
+) -> Result<Box<dyn Stream>, SendError> {
     use crate::tls::{ClientTls, FailureContext};
 
-    let failed = |source| SendError::Tls { place: place.to_string(), source };
+    let failed = |source| SendError::Tls { url: url.to_string(), source };
     let ClientTls { config, context, name, shown } =
-        ClientTls::load(config, &place.endpoint.host).await.map_err(failed)?;
+        ClientTls::load(config, &url.endpoint.host).await.map_err(failed)?;
     let secured = tokio_rustls::TlsConnector::from(config).connect(name, stream).await;
     match secured {
         Ok(stream) => Ok(Box::new(stream)),
         Err(error) => Err(match FailureContext::rustls_error(&error) {
             Some(error) => failed(context.handshake(shown, &error)),
-            None => SendError::NotReached { place: place.to_string(), source: error },
+            None => SendError::NotReached { url: url.to_string(), source: error },
         }),
     }
 }
 
 /// A configuration that asks for it is refused.
 #[cfg(not(feature = "tls"))]
-async fn secured(_: TcpStream, place: &Place, _: &TlsConfig) -> Result<Box<dyn Stream>, SendError> {
+async fn secured(_: TcpStream, url: &RequestUrl, _: &TlsConfig) -> Result<Box<dyn Stream>, SendError> {
     let found = " (this program was built without the feature `tls`)".to_owned();
-    Err(SendError::Tls { place: place.to_string(), source: TlsError::NoRoots { found } })
+    Err(SendError::Tls { url: url.to_string(), source: TlsError::NoRoots { found } })
 }

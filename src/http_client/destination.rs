@@ -18,13 +18,13 @@ pub(crate) const PROTOCOLS: &[(&str, u16)] = &[("http", 80), ("https", 443)];
 
 /// An address to which requests are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct RequestUrl {
     pub endpoint: Endpoint,
     /// With the query, where there is one.
     path: String,
 }
 
-impl Place {
+impl RequestUrl {
     /// Below the address of a server, with this path that begins with `/`.
     pub fn below(endpoint: Endpoint, path: &str) -> Self {
         let base = endpoint.path.as_deref().unwrap_or_default().trim_end_matches('/');
@@ -51,7 +51,7 @@ fn with_query(path: String, endpoint: &Endpoint) -> String {
 }
 
 /// Without the query, which may be secret.
-impl fmt::Display for Place {
+impl fmt::Display for RequestUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.split('?').next().unwrap_or_default();
         write!(f, "{}://{}{path}", self.endpoint.protocol, self.endpoint.authority())
@@ -75,7 +75,7 @@ pub(crate) enum Address {
         path: Cow<'static, str>,
     },
     /// Of variables.
-    Given(Vec<Place>),
+    Given(Vec<RequestUrl>),
 }
 
 /// Of what the headers are made.
@@ -92,24 +92,24 @@ impl Destination {
     }
 
     /// The addresses, in order of preference.
-    pub async fn places(&self) -> Result<Vec<Place>, Error> {
+    pub async fn urls(&self) -> Result<Vec<RequestUrl>, Error> {
         let (resolver, port, path) = match &self.address {
-            Address::Given(places) => return Ok(places.clone()),
+            Address::Given(urls) => return Ok(urls.clone()),
             Address::Configured { resolver, port, path } => (resolver, *port, path),
         };
         let connections = resolver.resolve_all().await?.into_iter();
         let connections: Vec<_> = connections.map(|one| with_port(one, port)).collect();
         let found = endpoints(&connections, None, PROTOCOLS)?;
-        Ok(found.into_iter().map(|endpoint| Place::below(endpoint, path)).collect())
+        Ok(found.into_iter().map(|endpoint| RequestUrl::below(endpoint, path)).collect())
     }
 
     /// The headers of a request to this address.
-    pub async fn headers(&self, place: &Place) -> Result<HeaderMap, Error> {
+    pub async fn headers(&self, url: &RequestUrl) -> Result<HeaderMap, Error> {
         let mut headers = match &self.headers {
             Headers::Given(headers) => headers.clone(),
             Headers::Configured(resolver) => credential_headers(resolver.lookup().await?.as_ref())?,
         };
-        let Endpoint { username, password, .. } = &place.endpoint;
+        let Endpoint { username, password, .. } = &url.endpoint;
         if !headers.contains_key(AUTHORIZATION) && (username.is_some() || password.is_some()) {
             let password = password.as_ref().map(|password| password.expose());
             headers.insert(AUTHORIZATION, basic(username.as_deref(), password)?);
@@ -171,28 +171,28 @@ mod tests {
         )
     }
 
-    async fn places(connections: &[&str]) -> Vec<String> {
-        let places = destination(connections, "").places().await.unwrap();
-        places.iter().map(ToString::to_string).collect()
+    async fn urls(connections: &[&str]) -> Vec<String> {
+        let urls = destination(connections, "").urls().await.unwrap();
+        urls.iter().map(ToString::to_string).collect()
     }
 
     #[tokio::test]
     async fn a_host_has_the_port_of_its_kind_of_server_and_a_uri_that_of_its_scheme() {
-        assert_eq!(places(&["host = 'h'"]).await, ["http://h:4318/v1/metrics"]);
-        assert_eq!(places(&["host = '::1'\nport = 1"]).await, ["http://[::1]:1/v1/metrics"]);
+        assert_eq!(urls(&["host = 'h'"]).await, ["http://h:4318/v1/metrics"]);
+        assert_eq!(urls(&["host = '::1'\nport = 1"]).await, ["http://[::1]:1/v1/metrics"]);
         let uris = ["uri = 'https://a,b:2/otlp/'", "uri = 'http://c'\nport = 3"];
         let expected = ["https://a:443/otlp/v1/metrics", "https://b:2/otlp/v1/metrics"];
-        assert_eq!(places(&uris[..1]).await, expected);
-        assert_eq!(places(&["host = 'h'\nprotocol = 'https'"]).await, ["https://h:4318/v1/metrics"]);
+        assert_eq!(urls(&uris[..1]).await, expected);
+        assert_eq!(urls(&["host = 'h'\nprotocol = 'https'"]).await, ["https://h:4318/v1/metrics"]);
     }
 
     #[tokio::test]
     async fn a_credential_is_headers() {
         let destination =
             destination(&["uri = 'http://u:p@h/?k=canary'"], "parameters = { X-Key = 'canary' }");
-        let place = destination.places().await.unwrap().remove(0);
-        assert_eq!((place.path(), place.to_string().contains("canary")), ("/v1/metrics?k=canary", false));
-        let headers = destination.headers(&place).await.unwrap();
+        let url = destination.urls().await.unwrap().remove(0);
+        assert_eq!((url.path(), url.to_string().contains("canary")), ("/v1/metrics?k=canary", false));
+        let headers = destination.headers(&url).await.unwrap();
         assert_eq!(
             (headers["x-key"].to_str().ok(), headers["authorization"].to_str().ok()),
             (Some("canary"), Some("Basic dTpw"))

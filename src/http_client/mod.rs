@@ -14,6 +14,6 @@ mod error;
 mod target;
 
 pub(crate) use client::{Client, Reply, Request, SendError};
-pub(crate) use destination::{Address, Destination, Headers, PROTOCOLS, Place};
+pub(crate) use destination::{Address, Destination, Headers, PROTOCOLS, RequestUrl};
 pub(crate) use error::HeaderError;
 pub(crate) use target::Target;

@@ -153,9 +153,9 @@ impl OtlpConnection {
         let mut secure = false;
         for (_, settings) in &settings {
             // What is configured wrongly is told now; whether the collector is there is not asked.
-            for place in settings.destination.places().await? {
-                settings.destination.headers(&place).await?;
-                secure |= place.endpoint.protocol == "https";
+            for url in settings.destination.urls().await? {
+                settings.destination.headers(&url).await?;
+                secure |= url.endpoint.protocol == "https";
             }
         }
         if let Some(exposed) = if secure { self.config.tls.exposed_key().await } else { None } {

@@ -58,7 +58,7 @@ impl Settings {
                 let (resolver, path) = (Arc::clone(resolver), signal.path().into());
                 Address::Configured { resolver, port: PORT, path }
             }
-            None => Address::Given(variables.places(signal)?),
+            None => Address::Given(variables.urls(signal)?),
         };
         let headers = match &services.credentials {
             Some(resolver) => Headers::Configured(Arc::clone(resolver)),

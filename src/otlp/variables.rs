@@ -11,7 +11,7 @@ use super::error::OtlpError;
 use super::signal::Signal;
 use crate::connect::{ConnectionParams, Environment, Uri, UriPart, endpoints};
 use crate::error::chain;
-use crate::http_client::{HeaderError, PROTOCOLS, Place};
+use crate::http_client::{HeaderError, PROTOCOLS, RequestUrl};
 use crate::params::decode;
 use crate::trace::Sampler;
 
@@ -44,7 +44,7 @@ impl Variables {
     }
 
     /// Where a signal is sent: `http://localhost:4318` unless a variable says otherwise.
-    pub fn places(&self, signal: Signal) -> Result<Vec<Place>, OtlpError> {
+    pub fn urls(&self, signal: Signal) -> Result<Vec<RequestUrl>, OtlpError> {
         const KEY: &str = "connection";
         self.check_protocol(signal)?;
         let found = self.of(signal, "ENDPOINT", KEY)?;
@@ -57,9 +57,10 @@ impl Variables {
         let uri: Uri = value.parse().map_err(|error| wrong(chain(&error)))?;
         let connections = ConnectionParams::from_uri(uri).expand();
         let found = endpoints(&connections, None, PROTOCOLS).map_err(|error| wrong(chain(&error)))?;
-        let place =
-            |endpoint| if is_own { Place::exact(endpoint) } else { Place::below(endpoint, signal.path()) };
-        Ok(found.into_iter().map(place).collect())
+        let url = |endpoint| {
+            if is_own { RequestUrl::exact(endpoint) } else { RequestUrl::below(endpoint, signal.path()) }
+        };
+        Ok(found.into_iter().map(url).collect())
     }
 
     /// Another protocol than the one that is spoken here is refused, since its port is another one too.
@@ -174,25 +175,25 @@ mod tests {
         Variables::new(Environment::of(of))
     }
 
-    fn places(of: &[(&str, &str)], signal: Signal) -> Result<Vec<String>, String> {
-        let places = variables(of).places(signal).map_err(|error| error.to_string())?;
-        Ok(places.iter().map(ToString::to_string).collect())
+    fn urls(of: &[(&str, &str)], signal: Signal) -> Result<Vec<String>, String> {
+        let urls = variables(of).urls(signal).map_err(|error| error.to_string())?;
+        Ok(urls.iter().map(ToString::to_string).collect())
     }
 
     const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
     #[test]
     fn an_address_is_that_of_all_signals_or_of_one() {
-        assert_eq!(places(&[], Signal::Logs).unwrap(), ["http://localhost:4318/v1/logs"]);
+        assert_eq!(urls(&[], Signal::Logs).unwrap(), ["http://localhost:4318/v1/logs"]);
         let both =
             [(ENDPOINT, "https://c.example/otlp/"), ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://l:80/x")];
-        assert_eq!(places(&both, Signal::Logs).unwrap(), ["http://l:80/x"]);
-        assert_eq!(places(&both, Signal::Metrics).unwrap(), ["https://c.example:443/otlp/v1/metrics"]);
+        assert_eq!(urls(&both, Signal::Logs).unwrap(), ["http://l:80/x"]);
+        assert_eq!(urls(&both, Signal::Metrics).unwrap(), ["https://c.example:443/otlp/v1/metrics"]);
     }
 
     #[test]
     fn what_does_not_work_is_named_and_not_shown() {
-        let error = |name: &str, value: &str| places(&[(name, value)], Signal::Logs).unwrap_err();
+        let error = |name: &str, value: &str| urls(&[(name, value)], Signal::Logs).unwrap_err();
         let grpc = error("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
         assert!(grpc.contains("`OTEL_EXPORTER_OTLP_PROTOCOL` is not `http/protobuf`"), "{grpc}");
         assert!(grpc.contains("4318"), "{grpc}");

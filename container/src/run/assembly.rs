@@ -118,9 +118,9 @@ impl Assembly {
 
     /// Puts what was created anew in the places of its predecessors, which are dropped, and binds what had found them: late references
     /// of the new ones, and those of all others that lead to one of them. Nothing is open of it yet.
-    pub fn replace(&mut self, those: &[bool], created: Created) {
+    pub fn replace(&mut self, selected: &[bool], created: Created) {
         let trace_id: Arc<str> = new_trace_id().into();
-        let chosen: Vec<u32> = (0..).zip(those).filter(|(_, chosen)| **chosen).map(|(at, _)| at).collect();
+        let chosen: Vec<u32> = (0..).zip(selected).filter(|(_, chosen)| **chosen).map(|(at, _)| at).collect();
         let Created { mut instances, mut late, .. } = created;
         let mut old = Vec::new();
         for position in chosen.iter().copied() {
@@ -145,7 +145,7 @@ impl Assembly {
         if self.unopened_sinks == 0 {
             self.release_log();
         }
-        self.bind(those);
+        self.bind(selected);
         // Not before the new ones have counters that are shown: a series goes on as long as somebody counts in it.
         for old in old {
             // Of a panic in there nobody needs to know: what it was of has closed.
@@ -154,8 +154,8 @@ impl Assembly {
     }
 
     /// Binds the late references of these, and those that lead to one of them.
-    fn bind(&self, those: &[bool]) {
-        let is_new = |position: u32| those.get(position as usize).copied().unwrap_or_default();
+    fn bind(&self, selected: &[bool]) {
+        let is_new = |position: u32| selected.get(position as usize).copied().unwrap_or_default();
         let (instances, observers) = (self.instances.all(), &self.observers);
         let all_counters = observers.iter().any(|observer| is_new(*observer));
         for ((asker, member), kept) in (0..).zip(&self.members).zip(self.sections.all()) {
@@ -279,8 +279,8 @@ impl Assembly {
     }
 
     /// Buffers log records for the sinks among these, which are closed and opened anew.
-    pub fn buffer_log_for(&mut self, those: &[bool]) {
-        let mut chosen = self.members.iter().zip(those).filter(|(_, chosen)| **chosen);
+    pub fn buffer_log_for(&mut self, selected: &[bool]) {
+        let mut chosen = self.members.iter().zip(selected).filter(|(_, chosen)| **chosen);
         if chosen.any(|(member, _)| member.log_sink.is_some()) {
             self.buffered = self.router.as_ref().map(Router::buffer);
         }

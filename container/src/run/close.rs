@@ -43,7 +43,7 @@ pub(super) async fn close(assembly: &mut Assembly, deadline: Instant) -> Option<
     board.set_service(ServiceState::Closing);
     let all = vec![true; assembly.sections().all().len()];
     let mut failures = assembly.take_failures();
-    failures.extend(close_those(assembly, &all, deadline, std::future::pending()).await);
+    failures.extend(close_selected(assembly, &all, deadline, std::future::pending()).await);
     // A stop that was asked for when nobody waited for it any more.
     failures.extend(board.take_unreported_failure());
     board.set_service(ServiceState::Closed);
@@ -52,17 +52,17 @@ pub(super) async fn close(assembly: &mut Assembly, deadline: Instant) -> Option<
 
 /// Closes those of these that had begun to open, in the same way. Where `stop` resolves first, with the deadline by which all the service
 /// is to be closed, nothing more begins to close, and what does has half of the time until then.
-pub(super) async fn close_those(
+pub(super) async fn close_selected(
     assembly: &mut Assembly,
-    those: &[bool],
+    selected: &[bool],
     deadline: Instant,
     stop: impl Future<Output = Instant>,
 ) -> Vec<Failure> {
     let sections = Arc::clone(assembly.sections());
-    let (mut rank, mut begun) = (vec![0; those.len()], vec![false; those.len()]);
+    let (mut rank, mut begun) = (vec![0; selected.len()], vec![false; selected.len()]);
     for (at, component) in (0u32..).zip(assembly.begun()) {
         let index = *component as usize;
-        let chosen = those.get(index).copied().unwrap_or_default();
+        let chosen = selected.get(index).copied().unwrap_or_default();
         // The last to open is the first to close.
         if let (Some(rank), Some(begun)) = (rank.get_mut(index), begun.get_mut(index)) {
             (*rank, *begun) = (u32::MAX - at, chosen);
@@ -77,7 +77,7 @@ pub(super) async fn close_those(
     closing.end_stray_tasks().await;
     let Closing { assembly, begun, failures, .. } = closing;
     let still = |component: u32, of: &[bool]| of.get(component as usize).copied().unwrap_or_default();
-    assembly.keep_begun(|component| !still(component, those) || still(component, &begun));
+    assembly.keep_begun(|component| !still(component, selected) || still(component, &begun));
     failures
 }
 

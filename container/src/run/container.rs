@@ -129,7 +129,7 @@ impl Container {
     fn of(assembly: Assembly, control: ServiceControl, close_limit: Duration) -> Self {
         let (board, workers) = (Arc::clone(assembly.board()), assembly.workers().clone());
         let (instances, sections) = (Arc::clone(assembly.instances()), Arc::clone(assembly.sections()));
-        control.restarts().hold(assembly);
+        control.restarts().started(assembly);
         Self { board, instances, sections, workers, control, close_limit, beside: JoinSet::new() }
     }
 
@@ -262,9 +262,9 @@ fn control_of(assembly: &Assembly, service: &Service) -> ServiceControl {
         let all = vec![true; assembly.sections().all().len()];
         operator::give_access(assembly, &all, &manifest, &control);
         let weak = control.weak();
-        control.restarts().grant_with(Arc::new(move |assembly, those| {
+        control.restarts().set_on_recreated(Arc::new(move |assembly, selected| {
             if let Some(control) = weak() {
-                operator::give_access(assembly, those, &manifest, &control);
+                operator::give_access(assembly, selected, &manifest, &control);
             }
         }));
     }

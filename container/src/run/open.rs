@@ -48,13 +48,13 @@ pub(super) async fn open(assembly: &mut Assembly, stop: impl Future<Output = ()>
 
 /// Opens these, which were created anew, until `stop` resolves. One that fails takes along those that require it; the others of the
 /// service go on, whether it is critical or not.
-pub(super) async fn open_those(
+pub(super) async fn open_selected(
     assembly: &mut Assembly,
-    those: &[bool],
+    selected: &[bool],
     stop: impl Future<Output = ()>,
 ) -> Vec<Failure> {
     let sections = Arc::clone(assembly.sections());
-    let mut opening = Opening::of(assembly, Some((those, Vec::new())));
+    let mut opening = Opening::of(assembly, Some((selected, Vec::new())));
     opening.run(sections.graph().opening(), stop).await;
     let late = opening.running.abandon().await;
     let later: Vec<_> = late.into_iter().filter_map(|finished| opening.too_late(finished)).collect();
@@ -124,7 +124,8 @@ impl<'a> Opening<'a> {
     }
 
     fn begin(&mut self, component: u32, walk: &mut Walk<'_>) {
-        let chosen = |(those, _): &(&[bool], _)| those.get(component as usize).copied().unwrap_or_default();
+        let chosen =
+            |(selected, _): &(&[bool], _)| selected.get(component as usize).copied().unwrap_or_default();
         let instance = self.assembly.instances().get(component);
         let Some(instance) = instance.filter(|_| self.restart.as_ref().is_none_or(chosen)) else {
             // It stays as it is, or could not be created, which has been said; what requires it was not created either.

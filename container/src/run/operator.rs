@@ -63,11 +63,11 @@ pub(super) fn masked_manifest(sections: &Sections, service: &Service) -> Option<
 /// Gives access to every component among these, by position, that is an [`Operator`].
 pub(super) fn give_access(
     assembly: &Assembly,
-    those: &[bool],
+    selected: &[bool],
     manifest: &Arc<MaskedManifest>,
     control: &ServiceControl,
 ) {
-    let chosen = (0..).zip(those).filter(|(_, chosen)| **chosen);
+    let chosen = (0..).zip(selected).filter(|(_, chosen)| **chosen);
     let operators = chosen.filter_map(|(at, _)| assembly.instances().cast::<dyn Operator>(at));
     for operator in operators {
         let observation = assembly.router().map(|router| Arc::new(router.observe(operator.log_observer())));

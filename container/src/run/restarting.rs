@@ -10,10 +10,10 @@ use wirework::Descriptor;
 use wirework::component::{Status, panic_error};
 
 use super::assembly::Assembly;
-use super::close::close_those;
+use super::close::close_selected;
 use super::create::{Created, Creation};
 use super::event::{Effect, Event};
-use super::open::open_those;
+use super::open::open_selected;
 use super::restart::RestartError;
 use super::{CallError, Failure, Failures, Phase};
 
@@ -21,7 +21,7 @@ use super::{CallError, Failure, Failures, Phase};
 pub(super) type Stop = watch::Receiver<Option<Instant>>;
 
 /// Gives those of these that may operate the service what they need for it.
-pub(super) type Grant = Arc<dyn Fn(&Assembly, &[bool]) + Send + Sync>;
+pub(super) type OnRecreated = Arc<dyn Fn(&Assembly, &[bool]) + Send + Sync>;
 
 /// One restart.
 pub(super) struct Restarting {
@@ -29,11 +29,11 @@ pub(super) struct Restarting {
     /// The component that was asked for.
     pub component: Descriptor,
     /// It and those that hold it, by position.
-    pub those: Vec<bool>,
+    pub selected: Vec<bool>,
     /// How long closing may take in all.
     pub close_limit: Duration,
     pub stop: Stop,
-    pub grant: Option<Grant>,
+    pub on_recreated: Option<OnRecreated>,
 }
 
 impl Restarting {
@@ -51,15 +51,16 @@ impl Restarting {
         let not_created = |source: Failures| RestartError::NotCreated { component, source };
         let mut created = created.map_err(|failure| not_created(failure.into()))?;
         let failed = self.check(&mut created)?;
-        self.assembly.buffer_log_for(&self.those);
+        self.assembly.buffer_log_for(&self.selected);
         let deadline = Instant::now() + self.close_limit;
-        let not_closed = close_those(&mut self.assembly, &self.those, deadline, stopped(&mut stop)).await;
+        let not_closed =
+            close_selected(&mut self.assembly, &self.selected, deadline, stopped(&mut stop)).await;
         if stop.borrow().is_some() {
             self.assembly.leave_failures(not_closed);
             return Err(self.ended());
         }
         self.replace(created, failed);
-        let opened = open_those(&mut self.assembly, &self.those, async {
+        let opened = open_selected(&mut self.assembly, &self.selected, async {
             stopped(&mut stop).await;
         });
         let not_opened = opened.await;
@@ -92,13 +93,13 @@ impl Restarting {
     }
 
     fn positions(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..).zip(&self.those).filter(|(_, chosen)| **chosen).map(|(position, _)| position)
+        (0..).zip(&self.selected).filter(|(_, chosen)| **chosen).map(|(position, _)| position)
     }
 
     /// What requires a component that has failed would fail with it, as at the start: that one is to be restarted first.
     fn check_needs(&self) -> Result<(), RestartError> {
         let (sections, board) = (self.assembly.sections(), self.assembly.board());
-        let is_chosen = |position: u32| self.those.get(position as usize).copied().unwrap_or_default();
+        let is_chosen = |position: u32| self.selected.get(position as usize).copied().unwrap_or_default();
         let failed = |on: &u32| !is_chosen(*on) && matches!(board.get(*on), Some(Status::Failed(_)));
         let runs = |position: &u32| self.assembly.instances().get(*position).is_some();
         let lacks = |position: u32| {
@@ -119,7 +120,7 @@ impl Restarting {
 
     fn creation(&self) -> Creation {
         let mut instances = self.assembly.instances().all();
-        for (instance, chosen) in instances.iter_mut().zip(&self.those) {
+        for (instance, chosen) in instances.iter_mut().zip(&self.selected) {
             if *chosen {
                 *instance = None;
             }
@@ -130,7 +131,7 @@ impl Restarting {
             scopes,
             configs: Vec::new(),
             instances,
-            only: Some(self.those.clone()),
+            only: Some(self.selected.clone()),
             observers: Vec::new(),
         }
     }
@@ -156,15 +157,15 @@ impl Restarting {
 
     /// Puts the new ones in their places; of those that could not be created that is said.
     fn replace(&mut self, created: Created, failed: Vec<(u32, Failure)>) {
-        self.assembly.replace(&self.those, created);
+        self.assembly.replace(&self.selected, created);
         let board = Arc::clone(self.assembly.board());
         self.positions().for_each(|position| board.set(position, Status::Created));
         for (position, failure) in failed {
             self.assembly.tell(&Event::NotStarted { failure: &failure, effect: Effect::NotRestarted });
             board.set(position, Status::failed(failure.source));
         }
-        if let Some(grant) = &self.grant {
-            grant(&self.assembly, &self.those);
+        if let Some(on_recreated) = &self.on_recreated {
+            on_recreated(&self.assembly, &self.selected);
         }
     }
 }

@@ -15,7 +15,7 @@ use wirework::{Coded, Descriptor};
 use super::assembly::Assembly;
 use super::event::Event;
 use super::restart::{Restart, RestartError, Restarted};
-use super::restarting::{Grant, Restarting};
+use super::restarting::{OnRecreated, Restarting};
 use super::sections::Sections;
 use super::{Failure, LOG, Phase};
 
@@ -25,18 +25,18 @@ pub(super) struct Restarts {
     /// How long closing may take in all.
     close_limit: Duration,
     /// What is done for operators among those that are created anew.
-    grant: OnceLock<Grant>,
+    on_recreated: OnceLock<OnRecreated>,
     /// Where restarts are watched from.
     runtime: Handle,
-    holder: Mutex<Holder>,
+    owner: Mutex<AssemblyOwner>,
 }
 
 /// Who has the components.
-enum Holder {
+enum AssemblyOwner {
     /// The start.
     Start,
-    /// Nobody in particular.
-    Nobody(Box<Assembly>),
+    /// No operation: the next one may take them.
+    Free(Box<Assembly>),
     /// A restart.
     Restart(Running),
     /// The close, or they are gone.
@@ -64,20 +64,20 @@ impl Drop for Task {
 
 impl Restarts {
     pub fn new(sections: Arc<Sections>, close_limit: Duration) -> Arc<Self> {
-        let (runtime, holder) = (Handle::current(), Mutex::new(Holder::Start));
-        Arc::new(Self { sections, close_limit, grant: OnceLock::new(), runtime, holder })
+        let (runtime, owner) = (Handle::current(), Mutex::new(AssemblyOwner::Start));
+        Arc::new(Self { sections, close_limit, on_recreated: OnceLock::new(), runtime, owner })
     }
 
     /// Has this done for operators that are created anew.
     #[cfg(feature = "admin")]
-    pub fn grant_with(&self, grant: Grant) {
+    pub fn set_on_recreated(&self, on_recreated: OnRecreated) {
         // A container says it once.
-        let _ = self.grant.set(grant);
+        let _ = self.on_recreated.set(on_recreated);
     }
 
     /// The service has started: here are its components.
-    pub fn hold(&self, assembly: Assembly) {
-        *self.lock() = Holder::Nobody(Box::new(assembly));
+    pub fn started(&self, assembly: Assembly) {
+        *self.lock() = AssemblyOwner::Free(Box::new(assembly));
     }
 
     /// What a restart of a component takes along, by position.
@@ -86,25 +86,27 @@ impl Restarts {
             let all = self.sections.all().iter().map(|kept| kept.descriptor().clone());
             RestartError::unknown(component, all)
         };
-        Ok(self.sections.held_by(self.sections.position(component).ok_or_else(unknown)?))
+        Ok(self.sections.with_dependents(self.sections.position(component).ok_or_else(unknown)?))
     }
 
     /// The names of the components at these positions.
-    pub fn names(&self, those: &[bool]) -> Vec<Descriptor> {
-        let chosen = self.sections.all().iter().zip(those).filter(|(_, chosen)| **chosen);
+    pub fn names(&self, selected: &[bool]) -> Vec<Descriptor> {
+        let chosen = self.sections.all().iter().zip(selected).filter(|(_, chosen)| **chosen);
         chosen.map(|(kept, _)| kept.descriptor().clone()).collect()
     }
 
     /// Begins a restart. It is a task of its own, so that it comes to its end whoever waits for it.
     pub fn begin(self: &Arc<Self>, component: &Descriptor, asked_by: &str) -> Result<Restart, RestartError> {
-        let those = self.taken_along(component)?;
-        let components = self.names(&those);
-        let mut holder = self.lock();
-        let assembly = match std::mem::replace(&mut *holder, Holder::Close) {
-            Holder::Nobody(assembly) if assembly.board().view().state() == ServiceState::Running => assembly,
+        let selected = self.taken_along(component)?;
+        let components = self.names(&selected);
+        let mut owner = self.lock();
+        let assembly = match std::mem::replace(&mut *owner, AssemblyOwner::Close) {
+            AssemblyOwner::Free(assembly) if assembly.board().view().state() == ServiceState::Running => {
+                assembly
+            }
             other => {
                 let refused = other.refusal();
-                *holder = other;
+                *owner = other;
                 return Err(refused);
             }
         };
@@ -113,10 +115,10 @@ impl Restarts {
         let restarting = Restarting {
             assembly,
             component: component.clone(),
-            those,
+            selected,
             close_limit: self.close_limit,
             stop: stopped,
-            grant: self.grant.get().cloned(),
+            on_recreated: self.on_recreated.get().cloned(),
         };
         let (restarts, asked_by) = (Arc::clone(self), asked_by.to_owned());
         let (names, began) = (components.clone(), Instant::now());
@@ -135,28 +137,28 @@ impl Restarts {
             let _ = tell.send(outcome);
         });
         let task = Task(task.abort_handle());
-        *holder = Holder::Restart(Running { component: component.clone(), stop, back, task });
-        drop(holder);
+        *owner = AssemblyOwner::Restart(Running { component: component.clone(), stop, back, task });
+        drop(owner);
         Ok(Restart { component: component.clone(), components, outcome })
     }
 
     fn give_back(&self, mut assembly: Box<Assembly>, close: oneshot::Sender<Box<Assembly>>) {
         assembly.release_log();
-        let mut holder = self.lock();
-        let ended = match std::mem::replace(&mut *holder, Holder::Close) {
-            Holder::Restart(running) => {
-                *holder = Holder::Nobody(assembly);
+        let mut owner = self.lock();
+        let ended = match std::mem::replace(&mut *owner, AssemblyOwner::Close) {
+            AssemblyOwner::Restart(running) => {
+                *owner = AssemblyOwner::Free(assembly);
                 running
             }
             other => {
-                *holder = other;
-                drop(holder);
+                *owner = other;
+                drop(owner);
                 // Where nobody closes it, it is dropped.
                 drop(close.send(assembly));
                 return;
             }
         };
-        drop(holder);
+        drop(owner);
         // Its task is this one, which has no `.await` left to be aborted at.
         drop(ended);
     }
@@ -166,10 +168,10 @@ impl Restarts {
     /// # Errors
     /// Where a restart had them, and they are gone with it.
     pub async fn take(&self, deadline: Instant) -> Result<Option<Box<Assembly>>, Failure> {
-        let holder = std::mem::replace(&mut *self.lock(), Holder::Close);
-        match holder {
-            Holder::Nobody(assembly) => Ok(Some(assembly)),
-            Holder::Restart(Running { component, stop, back, task }) => {
+        let owner = std::mem::replace(&mut *self.lock(), AssemblyOwner::Close);
+        match owner {
+            AssemblyOwner::Free(assembly) => Ok(Some(assembly)),
+            AssemblyOwner::Restart(Running { component, stop, back, task }) => {
                 stop.send_replace(Some(deadline));
                 let assembly = back.await;
                 drop(task);
@@ -178,28 +180,28 @@ impl Restarts {
                     Failure { component, phase: Phase::Run, source: source.into() }
                 })
             }
-            Holder::Start | Holder::Close => Ok(None),
+            AssemblyOwner::Start | AssemblyOwner::Close => Ok(None),
         }
     }
 
     /// The container is gone, and with it whatever it has not closed.
     pub fn end(&self) {
-        let holder = std::mem::replace(&mut *self.lock(), Holder::Close);
+        let owner = std::mem::replace(&mut *self.lock(), AssemblyOwner::Close);
         // Not under the lock: components are dropped.
-        drop(holder);
+        drop(owner);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Holder> {
-        self.holder.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, AssemblyOwner> {
+        self.owner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Holder {
+impl AssemblyOwner {
     /// Why nothing can be restarted now.
     fn refusal(&self) -> RestartError {
         match self {
             Self::Start => RestartError::NotRunning { state: ServiceState::Starting },
-            Self::Nobody(assembly) => RestartError::NotRunning { state: assembly.board().view().state() },
+            Self::Free(assembly) => RestartError::NotRunning { state: assembly.board().view().state() },
             Self::Restart(running) => RestartError::Busy { component: running.component.clone() },
             Self::Close => RestartError::NotRunning { state: ServiceState::Closing },
         }

@@ -73,10 +73,11 @@ impl Sections {
 
     /// The component at a position and all that hold it by a reference, directly or not, by position. Those that only open after it
     /// hold nothing of it, and late references are bound again.
-    pub fn held_by(&self, position: u32) -> Vec<bool> {
+    pub fn with_dependents(&self, position: u32) -> Vec<bool> {
         let mut held = vec![false; self.components.len()];
         for component in self.order.iter().copied() {
-            let holds = component == position || self.get(component).is_some_and(|kept| kept.holds(&held));
+            let holds =
+                component == position || self.get(component).is_some_and(|kept| kept.references_any(&held));
             if let Some(held) = held.get_mut(component as usize) {
                 *held = holds;
             }
@@ -117,10 +118,10 @@ impl Kept {
     }
 
     /// Whether one of its references that are not late has resolved to one of these.
-    fn holds(&self, those: &[bool]) -> bool {
+    fn references_any(&self, selected: &[bool]) -> bool {
         let wanted = self.known.iter().flat_map(|known| &known.references).zip(&self.references);
         let mut held = wanted.filter(|(wanted, _)| wanted.waits()).flat_map(|(_, resolved)| &*resolved.list);
-        held.any(|member| those.get(*member as usize).copied().unwrap_or_default())
+        held.any(|member| selected.get(*member as usize).copied().unwrap_or_default())
     }
 
     /// An instance of it as a log sink, if it offers to be one.
