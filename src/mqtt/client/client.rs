@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::handle::{Delivery, Handle};
+use super::delivery::Delivery;
+use super::handle::Handle;
 use super::messages::{MqttMessages, messages};
 use super::requests::Requests;
 use super::subscription::{MqttSubscription, subscribe};

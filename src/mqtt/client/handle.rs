@@ -1,8 +1,6 @@
 //! What all clones of a client share: the way to the driver, by which messages are published, and the end of its task.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,11 +9,12 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
 
+use super::delivery::Delivery;
 use super::publish_span::PublishSpan;
 use crate::component::Budget;
 use crate::log::Logger;
 use crate::mqtt::driver::{
-    Accepted, Answer, Command, DeniedFilters, Driver, Endpoints, Inbox, LinkState, NoPermit, Permit, Permits,
+    Accepted, Command, DeniedFilters, Driver, Endpoints, Inbox, LinkState, NoPermit, Permit, Permits,
     Remaining, Settings,
 };
 use crate::mqtt::protocol::{Extra, Protocol, Publish, V4, V5};
@@ -28,40 +27,6 @@ use crate::trace::Tracer;
 
 /// How long the end of the task may take beyond its deadline.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// An accepted message. Await it to learn that the broker has acknowledged it (QoS 1 and 2) or that its bytes
-/// are written (QoS 0); drop it if that does not matter: the message is sent all the same.
-///
-/// It has no limit of time of its own; `tokio::time::timeout` gives it one.
-#[derive(Debug)]
-#[must_use = "await it to learn whether the message arrived, or drop it on purpose"]
-pub struct Delivery {
-    answer: Answer,
-    span: PublishSpan,
-}
-
-/// The message is sent all the same: whoever gets it has a sender.
-impl Drop for Delivery {
-    fn drop(&mut self) {
-        self.span.end(&Ok(()));
-    }
-}
-
-impl Future for Delivery {
-    type Output = Result<(), MqttError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // The driver answers everybody before it ends; without an answer it was torn down with the client.
-        Pin::new(&mut self.answer).poll(cx).map(|answer| {
-            let result = match answer {
-                Ok(result) => result.map_err(|error| *error),
-                Err(_) => Err(MqttError::Closed),
-            };
-            self.span.end(&result);
-            result
-        })
-    }
-}
 
 /// The driver of a client, as seen from outside its task. When the handle is dropped, the task ends.
 pub(crate) struct Handle {
@@ -211,7 +176,7 @@ impl Handle {
                 }
                 _ => timed_out(true),
             });
-            delivery.span.end(&unanswered);
+            delivery.give_up(&unanswered);
             unanswered
         })
     }
@@ -225,8 +190,10 @@ impl Handle {
     ) -> Result<Delivery, MqttError> {
         let (qos, waits) = (options.qos, options.wait);
         let (publish, size, span) = self.check(topic, payload, options)?;
-        let permit = self.permit(qos, size).await?;
-        self.hand_over(publish, waits, permit, span)
+        match self.permit(qos, size).await {
+            Ok(permit) => self.hand_over(publish, waits, permit, span),
+            Err(error) => Err(span.fail(error)),
+        }
     }
 
     /// Hands a message to the driver, if there is room for it now.
@@ -238,8 +205,10 @@ impl Handle {
     ) -> Result<Delivery, MqttError> {
         let (qos, waits) = (options.qos, options.wait);
         let (publish, size, span) = self.check(topic, payload, options)?;
-        let permit = self.try_permit(qos, size)?;
-        self.hand_over(publish, waits, permit, span)
+        match self.try_permit(qos, size) {
+            Ok(permit) => self.hand_over(publish, waits, permit, span),
+            Err(error) => Err(span.fail(error)),
+        }
     }
 
     fn hand_over(
@@ -251,9 +220,13 @@ impl Handle {
     ) -> Result<Delivery, MqttError> {
         let (reply, answer) = oneshot::channel();
         let cost = permit.cost();
-        self.push(Command::Publish(Accepted { publish, waits, cost, reply }))?;
-        permit.forget();
-        Ok(Delivery { answer, span })
+        match self.push(Command::Publish(Accepted { publish, waits, cost, reply })) {
+            Ok(()) => {
+                permit.forget();
+                Ok(Delivery::new(answer, span))
+            }
+            Err(error) => Err(span.fail(error)),
+        }
     }
 
     /// Returns the message, its size on the wire and its span, where it can be sent.
@@ -290,7 +263,7 @@ impl Handle {
             && !options.wait
             && let Some(error) = self.why_down()
         {
-            return Err(error);
+            return Err(span.fail(error));
         }
         Ok((publish, size, span))
     }

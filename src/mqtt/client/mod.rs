@@ -1,6 +1,7 @@
 //! The live connection: a cheap handle that publishes and subscribes, without component or container.
 
 mod client;
+mod delivery;
 mod handle;
 mod messages;
 mod publish_span;
@@ -8,6 +9,6 @@ mod requests;
 mod subscription;
 
 pub use client::MqttClient;
-pub use handle::Delivery;
+pub use delivery::Delivery;
 pub use messages::MqttMessages;
 pub use subscription::MqttSubscription;

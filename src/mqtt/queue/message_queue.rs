@@ -308,8 +308,7 @@ impl MqttMessageQueue {
         })?;
         let mut options = PublishOptions::default().qos(self.options.qos_level());
         options.retain = self.options.retain;
-        options.trace_id = envelope.trace_id.clone();
-        options.trace = envelope.trace.clone();
+        (options.trace_id, options.trace) = (envelope.trace_id.clone(), envelope.trace.clone());
         let options = self.codec.mark(envelope, options, self.transport.version());
         Ok((topic, self.codec.encode(envelope), options))
     }
