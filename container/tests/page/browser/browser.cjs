@@ -114,7 +114,7 @@ async function small() {
   await shot(page, "restart");
   await page.click("#panel button:text-is('Restart now')");
   await page.getByText(/Restarted 3 components in .* ms/).waitFor();
-  await page.locator("#panel .state", { hasText: "recovered 1 ×" }).waitFor();
+  await page.locator("#panel .state", { hasText: "restarted 1 ×" }).waitFor();
   assert.deepEqual(await boxes(page), before, "nothing moves when a component restarts");
 
   step("the state changes when the broker stops, and again when it is there");
