@@ -157,3 +157,25 @@ async fn a_pushgateway_behind_tls_gets_the_credential_and_the_last_metrics_alone
     assert!(pushes[0].path.starts_with("/gateway/metrics/job/shop/instance/"), "{}", pushes[0].path);
     assert!(pushes[0].has("wirework_component_state{component=\"gate:x:a\",state=\"closed\"} 1"));
 }
+
+#[tokio::test]
+async fn where_a_pushgateway_is_may_be_said_by_components_that_open_later_and_close_earlier() {
+    let gateway = Collector::start([]).await;
+    let service = Service::new(false);
+    let more = format!(
+        "[[component]]\ndescriptor = \"pip-services:counters:prometheus:default:1.0\"\npush_enabled = true\ninterval = 0\n\
+         connection.discovery_key = \"gateway\"\ncredential.store_key = \"gateway\"\n\
+         [[component]]\ndescriptor = \"pip-services:discovery:memory:default:1.0\"\n\
+         connections.gateway = {{ uri = \"{}\" }}\n\
+         [[component]]\ndescriptor = \"pip-services:credential-store:memory:default:1.0\"\n\
+         credentials.gateway = {{ username = \"u\", password = \"p\" }}\n",
+        gateway.uri()
+    );
+    let container = service.open("", &more).await;
+    within("the close", container.close()).await.unwrap();
+    let pushes = gateway.requests(1).await;
+    assert_eq!((pushes.len(), &pushes[0].headers["authorization"]), (1, &"Basic dTpw".parse().unwrap()));
+    assert!(
+        pushes[0].has("wirework_component_state{component=\"discovery:memory:default\",state=\"closed\"} 1")
+    );
+}
