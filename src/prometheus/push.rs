@@ -111,7 +111,7 @@ impl Push {
         let limit = context.budget().last_step(self.shared.config.options.close_timeout.0);
         closing.send_replace(Some(Instant::now() + limit));
         if timeout(limit + GRACE, ended).await.is_err() {
-            tracing::warn!("the last metrics are not pushed, since the time to close is over");
+            tracing::warn!("the last push is given up, since the time to close is over");
         }
     }
 }

@@ -6,6 +6,7 @@ mod draining;
 mod faults;
 mod levels;
 mod probe;
+mod restart_panics;
 mod restarting;
 mod starting;
 

@@ -1,6 +1,5 @@
 //! A component that is restarted takes along those that hold it, and nobody else; whatever fails, the others go on.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -58,23 +57,28 @@ impl Listener for Told {
     }
 }
 
-struct Service {
-    container: Container,
-    journal: Journal,
+pub struct Service {
+    pub container: Container,
+    pub journal: Journal,
     told: Arc<Told>,
 }
 
 impl Service {
     async fn start(graph: &str, with: &[(&str, &str)], service: &str) -> Self {
+        Self::start_told(graph, with, service, Events::default()).await
+    }
+
+    /// The same with further listeners.
+    pub async fn start_told(graph: &str, with: &[(&str, &str)], service: &str, events: Events) -> Self {
         let (journal, told) = (Journal::default(), Arc::new(Told::default()));
         let plan = plan(&manifest(graph, with, service), &journal).unwrap();
-        let events = Events::default().and(Arc::clone(&told) as Arc<dyn Listener>);
+        let events = events.and(Arc::clone(&told) as Arc<dyn Listener>);
         let container = started(plan, events).await;
         journal.forget();
         Self { container, journal, told }
     }
 
-    async fn restart(&self, name: &str) -> Result<Restarted, RestartError> {
+    pub async fn restart(&self, name: &str) -> Result<Restarted, RestartError> {
         self.container.control().restart(&self.descriptor(name), "Ada").await
     }
 
@@ -88,7 +92,7 @@ impl Service {
         self.container.get::<dyn Thing>(&self.descriptor(name)).unwrap()
     }
 
-    fn status(&self, name: &str) -> String {
+    pub fn status(&self, name: &str) -> String {
         let descriptor = self.descriptor(name);
         let statuses = self.container.statuses().into_iter();
         statuses.filter(|(one, _)| *one == descriptor).map(|(_, status)| status.to_string()).collect()
@@ -96,27 +100,6 @@ impl Service {
 
     fn told(&self) -> Vec<String> {
         self.told.lines()
-    }
-}
-
-/// Panics when it is told of something, once.
-struct Panics {
-    at: &'static str,
-    is_over: AtomicBool,
-}
-
-impl Listener for Panics {
-    fn on(&self, event: &Event<'_>) {
-        let told = match event {
-            Event::Restarting { .. } => "restarting",
-            Event::Closed { component, .. } if component.name() == "b" => "closed b",
-            Event::Opening { component, .. } if component.name() == "b" => "opening b",
-            Event::Opened { component, .. } if component.name() == "b" => "opened b",
-            Event::Restarted { .. } => "restarted",
-            _ => return,
-        };
-        // The start opens too.
-        assert!(told != self.at || self.is_over.swap(true, Ordering::Relaxed), "out of water");
     }
 }
 
@@ -205,55 +188,6 @@ async fn the_history_goes_on_and_the_restart_is_told() {
     let (a, b) = (view.component(0).unwrap(), view.component(1).unwrap());
     assert_eq!((a.recoveries, a.restarts, b.recoveries, b.restarts), (0, 1, 0, 4), "none is a recovery");
     service.container.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_panic_in_the_restart_itself_loses_no_component_and_the_close_tells_of_it() {
-    for (at, states, begun) in [
-        ("restarting", ["open", "open"], &["a", "b", "c"][..]),
-        ("closed b", ["open", "failed"], &["a", "b", "c"]),
-        ("opening b", ["open", "failed"], &["a", "c"]),
-        ("opened b", ["open", "open"], &["a", "b", "c"]),
-        ("restarted", ["open", "open"], &["a", "b", "c"]),
-    ] {
-        let (journal, panics) = (Journal::default(), Arc::new(Panics { at, is_over: AtomicBool::new(true) }));
-        let plan = plan(&manifest("a b>a c", &[], "open_concurrency = 1"), &journal).unwrap();
-        let events = Events::default().and(Arc::clone(&panics) as Arc<dyn Listener>);
-        let service = Service { container: started(plan, events).await, journal, told: Arc::default() };
-        panics.is_over.store(false, Ordering::Relaxed);
-        let error = service.restart("a").await.unwrap_err();
-        assert_eq!(
-            (error.to_string(), error.code()),
-            ("the restart of `t:probe:x:a:1.0` came to no end".to_owned(), "PANIC")
-        );
-        let found = ["a", "b"].map(|name| service.status(name));
-        let is_so = found.iter().zip(states).all(|(found, state)| found.starts_with(state));
-        assert!(is_so && service.status("c") == "open", "{at}: {found:?}");
-        service.journal.forget();
-        let failures = service.container.close().await.unwrap_err();
-        assert!(
-            format!("{failures:?}").contains("the restart of `t:probe:x:a:1.0` panicked: out of water"),
-            "{at}: {failures:?}"
-        );
-        let closed = only("close", &service.journal.lines());
-        assert!(begun.iter().all(|name| closed.contains(name)), "{at}: {closed}");
-    }
-}
-
-#[tokio::test]
-async fn what_a_panic_left_behind_is_mended_by_another_restart() {
-    let (journal, panics) =
-        (Journal::default(), Arc::new(Panics { at: "opening b", is_over: AtomicBool::new(true) }));
-    let plan = plan(&manifest("a b>a", &[], ""), &journal).unwrap();
-    let container = started(plan, Events::default().and(Arc::clone(&panics) as Arc<dyn Listener>)).await;
-    let service = Service { container, journal, told: Arc::default() };
-    panics.is_over.store(false, Ordering::Relaxed);
-    service.restart("b").await.unwrap_err();
-    assert!(service.status("b").contains("out of water"), "{}", service.status("b"));
-    service.restart("b").await.unwrap();
-    assert_eq!(service.status("b"), "open");
-    // What happened stays to be told.
-    service.container.close().await.unwrap_err();
 }
 
 #[tokio::test]

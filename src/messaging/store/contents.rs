@@ -11,7 +11,7 @@ use super::lease::LeaseId;
 use super::leases::{Due, Leases};
 #[cfg(feature = "mqtt")]
 use super::message::Redelivery;
-use super::message::{StoreOptions, StoredMessage};
+use super::message::{Depth, StoreOptions, StoredMessage};
 use crate::Error;
 use crate::messaging::{DeadLetterReason, MessageEnvelope};
 
@@ -56,15 +56,6 @@ pub(super) struct Taken {
     pub more: bool,
     /// Whether its lease ends before the timer that is set.
     pub ends_first: bool,
-}
-
-/// How many messages there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Depth {
-    /// Those that wait, those with a delay and those in the overflow included.
-    pub waiting: usize,
-    /// Those with receivers.
-    pub leased: usize,
 }
 
 /// What the leases and delays that ended amount to.
@@ -210,11 +201,6 @@ impl<A> Contents<A> {
         let overflow = self.overflow.iter().filter(|message| !message.is_malformed());
         let waiting = self.waiting.iter().chain(overflow);
         waiting.take(count).map(|message| message.envelope().clone()).collect()
-    }
-
-    /// How many messages wait, those with a delay and those in the overflow included.
-    pub fn count(&self) -> usize {
-        self.depth().waiting
     }
 
     pub fn depth(&self) -> Depth {

@@ -144,3 +144,12 @@ pub(crate) enum Redelivery {
     Likely,
     Certain,
 }
+
+/// How many messages there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Depth {
+    /// Those that wait, those with a delay and those in the overflow included.
+    pub waiting: usize,
+    /// Those with receivers.
+    pub leased: usize,
+}

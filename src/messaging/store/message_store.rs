@@ -8,12 +8,12 @@ use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use super::contents::{Contents, Depth, Refused, Room, Taken};
+use super::contents::{Contents, Refused, Room, Taken};
 use super::dead_message::DeadMessage;
 use super::lease::{Lease, LeaseId};
 #[cfg(feature = "mqtt")]
 use super::message::Redelivery;
-use super::message::{StoreOptions, StoredMessage};
+use super::message::{Depth, StoreOptions, StoredMessage};
 use crate::Error;
 use crate::messaging::{DeadLetterReason, MessageEnvelope};
 use crate::time::NEVER;
@@ -157,7 +157,7 @@ impl<A> MessageStore<A> {
 
     /// How many messages wait, those with a delay and those in the overflow included.
     pub fn count(&self) -> usize {
-        self.contents().count()
+        self.depth().waiting
     }
 
     /// How many messages there are.

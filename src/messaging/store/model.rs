@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
-use super::contents::{Depth, MALFORMED_RETRY};
+use super::contents::MALFORMED_RETRY;
 use super::maintenance::maintain;
+use super::message::Depth;
 use super::tests::{TestSink, maintained};
 use super::{MessageStore, StoreOptions, StoredMessage};
 use crate::messaging::DeadLetterReason::GivenUp;
