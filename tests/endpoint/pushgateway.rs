@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use wirework::component::{ComponentState, Status};
 use wirework_container::run::Container;
 
 use super::gate::Service;
@@ -21,22 +22,30 @@ fn pushing(uri: &str, more: &str) -> String {
     )
 }
 
-/// The state of the component that pushes, and how often it has changed.
-async fn state(container: &Container, holds: impl Fn(&str, u64) -> bool) -> (String, u64) {
-    let view = container.view();
-    let mut changes = view.changes();
-    let state = async {
+/// The component that pushes, as it is now.
+fn counters(container: &Container) -> ComponentState {
+    let mut all = container.view().components().into_iter();
+    all.find(|one| one.descriptor.r#type() == "counters").expect("it is there")
+}
+
+/// All states that it was in.
+fn history(container: &Container) -> Vec<String> {
+    let history = container.view().history(counters(container).position);
+    history.iter().map(|change| change.status.to_string()).collect()
+}
+
+/// Why it is recovering, once it is.
+async fn recovering(container: &Container) -> String {
+    let mut changes = container.view().changes();
+    let recovering = async {
         loop {
-            let all = view.components();
-            let found = all.iter().find(|one| one.descriptor.r#type() == "counters").expect("it is there");
-            let (text, count) = (found.status.to_string(), found.changes);
-            if holds(&text, count) {
-                return (text, count);
+            if let Status::Recovering(reason) = counters(container).status {
+                return reason.to_string();
             }
             changes.next().await;
         }
     };
-    within("the state of the counters", state).await
+    within("the failure of a push", recovering).await
 }
 
 #[tokio::test]
@@ -93,13 +102,10 @@ async fn a_pushgateway_that_is_away_or_refuses_changes_the_state_once_and_nobody
     let gateway = Collector::start(failures.into_iter().chain([Answer::Status(202, None)])).await;
     let service = Service::new(false);
     let container = service.open("", &pushing(&gateway.uri(), "interval = \"20ms\"")).await;
-    let (_, opened) = state(&container, |text, _| text == "open").await;
-    let (failing, changes) = state(&container, |text, _| text != "open").await;
-    assert_eq!(failing, "recovering: metrics are not pushed: the Pushgateway answers 400 Bad Request");
-    assert_eq!(changes, opened + 1);
-    // Two more failures, and then it is open again.
-    assert_eq!(state(&container, |text, _| text == "open").await.1, opened + 2);
     let pushes = gateway.requests(6).await;
+    // Of three failures that are the same it says one.
+    let failing = "recovering: metrics are not pushed: the Pushgateway answers 400 Bad Request";
+    assert_eq!(history(&container), ["created", "opening", "open", failing, "open"]);
     let last = String::from_utf8(pushes[5].body.clone()).unwrap();
     assert!(
         last.contains("wirework_prometheus_push_failed_total{component=\"counters:prometheus:default\"} 3"),
@@ -117,19 +123,18 @@ async fn a_pushgateway_that_is_away_or_refuses_changes_the_state_once_and_nobody
     let service = Service::new(false);
     let away = format!("http://127.0.0.1:{}", free_port());
     let container = service.open("", &pushing(&away, "interval = \"20ms\"")).await;
-    let (failing, _) = state(&container, |text, _| text.starts_with("recovering")).await;
+    let failing = recovering(&container).await;
     assert!(failing.contains("is not reached"), "{failing}");
     within("the close", container.close()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_pushgateway_that_is_silent_holds_nobody_up() {
-    let gateway = Collector::start((0..10).map(|_| Answer::Silence)).await;
+    let gateway = Collector::start((0..10_000).map(|_| Answer::Silence)).await;
     let service = Service::new(false);
     let more = "interval = \"20ms\"\noptions = { timeout = \"50ms\", close_timeout = \"100ms\" }";
     let container = service.open("", &pushing(&gateway.uri(), more)).await;
-    let (failing, _) = state(&container, |text, _| text.starts_with("recovering")).await;
-    assert_eq!(failing, "recovering: metrics are not pushed: there is no answer in time");
+    assert_eq!(recovering(&container).await, "metrics are not pushed: there is no answer in time");
     gateway.requests(2).await;
     let began = std::time::Instant::now();
     within("the close", container.close()).await.unwrap();
