@@ -69,6 +69,7 @@ pub(crate) struct SeriesValue<L> {
     pub labels: Arc<L>,
     pub value: Value,
     /// Since when it counts.
+    #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "OTLP alone says it"))]
     pub since: SystemTime,
 }
 
