@@ -69,7 +69,8 @@ impl fmt::Display for TraceRecord<'_> {
 
 /// Is told of the operations that end: what a tracer component offers.
 ///
-/// Called on the thread that ends the operation, by several at once, without a lock held. A panic of it is swallowed.
+/// Called on the thread that ends the operation, by several at once, without a lock held. A panic of it is swallowed. One
+/// that sends what it is told has to do so by what traces nothing: else it would be told of that too, for ever.
 ///
 /// ```
 /// use wirework::trace::{TraceRecord, TraceSink};
