@@ -1,5 +1,6 @@
 //! Where a call stands in a trace, as W3C Trace Context writes it.
 
+use std::cell::Cell;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -186,11 +187,23 @@ fn is_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// A new number each time, never 0.
+/// A new number each time, never 0: of a generator of this thread (splitmix64), since each message may need one.
 fn random() -> u64 {
+    thread_local!(static STATE: Cell<u64> = Cell::new(seed()));
+    let state = STATE.try_with(|state| state.replace(state.get().wrapping_add(STEP)));
+    let mut number = state.unwrap_or_else(|_| seed());
+    number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (number ^ (number >> 31)).max(1)
+}
+
+/// The step of splitmix64.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+fn seed() -> u64 {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     // The keys of a `RandomState` come from the system's source of randomness.
-    RandomState::new().hash_one(NUMBER.fetch_add(1, Ordering::Relaxed)).max(1)
+    RandomState::new().hash_one(NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ impl Sampler {
     /// Whether it takes a trace that begins here.
     #[must_use]
     pub fn samples(&self, trace: &TraceContext) -> bool {
-        self.takes(trace.low())
+        Self::is_below(trace.low(), self.below)
     }
 
     /// Whether it goes by what callers have decided.
@@ -67,8 +67,13 @@ impl Sampler {
         self.follows_callers
     }
 
-    pub(super) fn takes(&self, low: u64) -> bool {
-        low >> 1 < self.below
+    /// The bound that the lower half of an id is held against.
+    pub(super) fn below(self) -> u64 {
+        self.below
+    }
+
+    pub(super) fn is_below(low: u64, below: u64) -> bool {
+        low >> 1 < below
     }
 
     /// The one by which all are told what either of the two wants.

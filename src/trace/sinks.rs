@@ -1,7 +1,7 @@
 //! Who is told of operations, and of which.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, Weak};
 
 use super::context::TraceContext;
@@ -16,6 +16,9 @@ pub(super) struct Sinks {
     source: Option<Descriptor>,
     /// Whether somebody is to be told; read alone where nobody is.
     enabled: AtomicBool,
+    /// What each message asks for, as `bound` has it, without its lock.
+    all: AtomicBool,
+    below: AtomicU64,
     bound: RwLock<Bound>,
 }
 
@@ -61,8 +64,11 @@ impl Sinks {
         let mut told = self.bound.write().unwrap_or_else(PoisonError::into_inner);
         let mut all = told.sinks.to_vec();
         bound::bind(&mut all, sinks);
-        self.enabled.store(!all.is_empty(), Ordering::Release);
+        let enabled = !all.is_empty();
         *told = Bound::of(all);
+        self.all.store(told.all, Ordering::Relaxed);
+        self.below.store(told.sampler.below(), Ordering::Relaxed);
+        self.enabled.store(enabled, Ordering::Release);
     }
 
     #[inline]
@@ -86,14 +92,14 @@ impl Sinks {
         if !self.enabled() {
             return None;
         }
-        let (all, sampler) = {
-            let bound = self.bound();
-            (bound.all, bound.sampler)
-        };
+        let all = self.all.load(Ordering::Relaxed);
         match context {
             Some(context) => (all || context.is_sampled()).then(|| context.child()),
             None if all => Some(self.root()),
-            None => TraceContext::begin_if(|low| sampler.takes(low)),
+            None => {
+                let below = self.below.load(Ordering::Relaxed);
+                TraceContext::begin_if(|low| Sampler::is_below(low, below))
+            }
         }
     }
 
