@@ -8,12 +8,13 @@ use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use super::contents::{Contents, Refused, Room, Taken};
+use super::contents::Contents;
 use super::dead_message::DeadMessage;
 use super::lease::{Lease, LeaseId};
 #[cfg(feature = "mqtt")]
 use super::message::Redelivery;
 use super::message::{Depth, StoreOptions, StoredMessage};
+use super::outcome::{Refused, Room, Taken};
 use crate::Error;
 use crate::messaging::{DeadLetterReason, MessageEnvelope};
 use crate::time::NEVER;

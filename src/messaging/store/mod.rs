@@ -10,6 +10,7 @@ mod message;
 mod message_store;
 #[cfg(test)]
 mod model;
+mod outcome;
 #[cfg(test)]
 mod tests;
 
