@@ -106,9 +106,12 @@ impl Container {
         assembly.release_log();
         match outcome {
             Opened::All => {
-                assembly.board().set_service(ServiceState::Running);
-                assembly.tell(&Event::Ready { components: assembly.board().open(), took: began.elapsed() });
-                Ok(Started::Ready(Self::of(assembly, control, close_limit)))
+                let (events, components) = (assembly.events().clone(), assembly.board().open());
+                let container = Self::of(assembly, control, close_limit);
+                // Last: whoever sees or hears that it runs may have a component restarted at once.
+                container.board.set_service(ServiceState::Running);
+                events.tell(&Event::Ready { components, took: began.elapsed() });
+                Ok(Started::Ready(container))
             }
             Opened::Failed(failure, later) => {
                 assembly.tell(&Event::NotStarted { failure: &failure, effect: Effect::StartFails });
