@@ -7,7 +7,8 @@ use crate::messaging::MessageEnvelope;
 use crate::trace::{SpanKind, Timing, TraceContext, Tracer};
 
 /// A message that is sent or handled, of which the tracers are told; nothing where they are not.
-pub(crate) struct MessageSpan(Option<Timing>);
+/// On the heap, since most are not there, and every listener has the room for one.
+pub(crate) struct MessageSpan(Option<Box<Timing>>);
 
 impl MessageSpan {
     /// A message that is not told of.
@@ -46,11 +47,11 @@ impl MessageSpan {
         let timing = tracer.time(span, kind, "queue", format!("{what} {queue}"));
         let timing =
             timing.attribute("messaging.operation.type", what).attribute("messaging.destination.name", queue);
-        Self(Some(timing.attribute("messaging.message.id", envelope.message_id.shown())))
+        Self(Some(Box::new(timing.attribute("messaging.message.id", envelope.message_id.shown()))))
     }
 
     pub fn context(&self) -> Option<&TraceContext> {
-        self.0.as_ref().and_then(Timing::context)
+        self.0.as_deref().and_then(Timing::context)
     }
 
     /// It is sent, or handled, or not for this reason.

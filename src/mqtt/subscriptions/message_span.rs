@@ -7,7 +7,8 @@ use crate::mqtt::{MqttMessage, MqttMessageListener};
 use crate::trace::{SpanKind, Timing, TraceContext, Tracer};
 
 /// A message that a listener handles, of which the tracers are told; nothing where they are not.
-pub(super) struct MessageSpan(Option<Timing>);
+/// On the heap, since most are not there, and every listener has the room for one.
+pub(super) struct MessageSpan(Option<Box<Timing>>);
 
 impl MessageSpan {
     /// Begins one, which the message shows to its listener from now on.
@@ -20,11 +21,12 @@ impl MessageSpan {
         let timing = tracer.time(span, SpanKind::Consumer, "mqtt", "process");
         let timing =
             timing.attribute("messaging.system", "mqtt").attribute("messaging.operation.type", "process");
-        Self(Some(timing.attribute("messaging.destination.name", Arc::clone(&message.topic))))
+        let timing = timing.attribute("messaging.destination.name", Arc::clone(&message.topic));
+        Self(Some(Box::new(timing)))
     }
 
     pub fn context(&self) -> Option<&TraceContext> {
-        self.0.as_ref().and_then(Timing::context)
+        self.0.as_deref().and_then(Timing::context)
     }
 
     /// The listener is done with it.
