@@ -177,7 +177,7 @@ fn below(uri: &Uri, base: usize) -> Uri {
     let whole = uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let rest = whole.get(base..).unwrap_or_default();
     let rest = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
-    // A part of an address that was one is an address.
+    // The rest of a valid path, with a `/` before it, is valid: the default is never taken.
     rest.parse().unwrap_or_default()
 }
 

@@ -11,7 +11,7 @@ use super::resource::Resource;
 use crate::gzip;
 use crate::http_client::Request;
 
-/// A request with these items. The numbers of its fields are the same for logs and metrics: a list of resources
+/// A request with these items. The numbers of its fields are the same for logs, metrics and spans: a list of resources
 /// with a list of scopes with a list of records.
 pub(super) fn request(resource: &Resource, batch: &[Item], compression: Compression) -> io::Result<Request> {
     let plain = encode(resource, batch);

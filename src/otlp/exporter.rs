@@ -168,7 +168,7 @@ impl Exporter {
         loop {
             let deadline = *self.closing.borrow_and_update();
             if let Some(deadline) = deadline {
-                // Nobody waits for a collector that is away; one that says when it is back is worth it.
+                // While closing, only a `Retry-After` that ends before the deadline is waited for.
                 let worth = asked.is_some() && next < deadline;
                 if worth {
                     sleep_until(next).await;

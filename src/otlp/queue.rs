@@ -13,7 +13,7 @@ use crate::count::{Counters, Increment, Last};
 /// What an item takes beside its bytes, about.
 const OVERHEAD: usize = 48;
 
-/// One encoded message: a log record, or a metric with its data points.
+/// One encoded message: a log record, a span, or a metric with its data points.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Item {
     pub bytes: Box<[u8]>,

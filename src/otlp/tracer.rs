@@ -27,7 +27,7 @@ use crate::{Error, offers, references, register};
 const FAILED: u64 = 2;
 
 /// Says of a span that it is known whether its parent is in another process.
-const KNOWS_PARENT: u32 = 0x100;
+const HAS_IS_REMOTE: u32 = 0x100;
 
 /// The configuration of [`OtlpTracer`].
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -174,7 +174,7 @@ fn encode(record: &TraceRecord<'_>, span: &TraceContext) -> Message {
         status.number(3, FAILED);
         message.message(15, &status);
     }
-    message.fixed32(16, u32::from(span.flags()) | KNOWS_PARENT | remote(record.kind, parent));
+    message.fixed32(16, u32::from(span.flags()) | HAS_IS_REMOTE | remote(record.kind, parent));
     message
 }
 

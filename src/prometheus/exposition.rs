@@ -27,7 +27,7 @@ crate::capability!(dyn Exposition);
 /// All of which the text is made.
 pub(super) struct Metrics {
     table: MetricTable,
-    /// That of which they are.
+    /// The service whose states are shown; none before it opens.
     service: Mutex<Option<ServiceView>>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::context::TraceContext;
 
-/// Of so many traces the lower half of the id, without its last bit, is below the bound of a sampler that takes all.
+/// The bound of a sampler that takes every trace: the lower 64 bits of the id are compared without the last one, which makes 63 bits.
 const ALL: u64 = 1 << 63;
 
 /// Which operations a sink is told of.

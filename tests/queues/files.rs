@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use wirework::component::Context;
 use wirework::config::{ConfigPath, Invalid};
 use wirework::messaging::kit::{
-    Delivery, QueueKind, QueueTelemetry, QueueTransport, TransportQueue, TransportQueueOptions,
+    QueueKind, QueueTelemetry, QueueTransport, Received, TransportQueue, TransportQueueOptions,
 };
 use wirework::messaging::{MessageEnvelope, QueueAddress};
 use wirework::{Category, Descriptor, Error, register};
@@ -62,7 +62,7 @@ impl Folder {
         Ok(())
     }
 
-    fn take(&self) -> Result<Option<Delivery<String>>, Error> {
+    fn take(&self) -> Result<Option<Received<String>>, Error> {
         let _changing = self.changing.lock().unwrap();
         let Some(name) = self.names(WAITING)?.into_iter().next() else { return Ok(None) };
         self.move_to(&name, WAITING, &name, TAKEN)?;
@@ -70,8 +70,8 @@ impl Folder {
         let bytes = fs::read(&path).map_err(|error| failed("read", &path, error))?;
         let before = parse(&name).map_or(0, |(_, deliveries)| deliveries);
         Ok(Some(match MessageEnvelope::from_json(&bytes) {
-            Ok(envelope) => Delivery::new(envelope, name).delivered_before(before),
-            Err(_) => Delivery::malformed(MessageEnvelope::new("", bytes), name),
+            Ok(envelope) => Received::new(envelope, name).delivered_before(before),
+            Err(_) => Received::malformed(MessageEnvelope::new("", bytes), name),
         }))
     }
 
@@ -174,7 +174,7 @@ impl QueueTransport for Files {
         self.folder.put(&envelope)
     }
 
-    async fn receive(&self) -> Result<Delivery<String>, Error> {
+    async fn receive(&self) -> Result<Received<String>, Error> {
         loop {
             let arrived = self.folder.arrived.notified();
             if let Some(delivery) = self.folder.take()? {

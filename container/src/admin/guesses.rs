@@ -13,8 +13,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// How many wrong tokens may wait at a time. With that many, no token is looked at, the right one included: a client that does not
-/// wait for its answer would learn as much, and as fast, as one that does.
+/// How many wrong tokens may wait for their answer at a time. With that many, every token is refused unread, the right one too: else
+/// many connections at once would get around the wait.
 const MOST_WAITING: usize = 16;
 
 /// After how long without a wrong token the wait is short again.

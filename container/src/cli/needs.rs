@@ -270,7 +270,8 @@ fn flows(planned: &Planned) -> &[Flow] {
 /// Whether a component of this flow connects to servers itself.
 fn connects(flow: &Flow) -> bool {
     match flow {
-        Flow::Server(_) | Flow::DiscoveredServers(_) => true,
+        // Whoever looks up where servers are, or what they want to hear, connects to one.
+        Flow::Server(_) | Flow::DiscoveredServers(_) | Flow::LooksUp(_) => true,
         Flow::Queue(queue) => matches!(queue.space, QueueNamespace::Servers(_)),
         _ => false,
     }

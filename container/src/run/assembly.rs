@@ -146,7 +146,7 @@ impl Assembly {
             self.release_log();
         }
         self.bind(selected);
-        // Not before the new ones have counters that are shown: a series goes on as long as somebody counts in it.
+        // Only now, since the counters of the new ones are bound: a series in which nobody counts any more goes, and would begin at 0.
         for old in old {
             // Of a panic in there nobody needs to know: what it was of has closed.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(old)));

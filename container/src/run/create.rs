@@ -26,7 +26,7 @@ pub(super) struct Creation {
     pub configs: Vec<Option<Config>>,
     /// What is there already, by position; all else is created.
     pub instances: Vec<Option<Arc<dyn Instance>>>,
-    /// Whether only these are created, by position; all of the service else, whose late references are bound too.
+    /// Which are created, by position. Without it all are, and their late references are bound; at a restart `Assembly::replace` binds them.
     pub only: Option<Vec<bool>>,
     /// Those that are shown all counters.
     pub observers: Vec<u32>,

@@ -133,7 +133,8 @@ impl Levels {
         self.lock().ends.iter().map(|(at, _)| *at).min()
     }
 
-    /// Tells the listeners of a change, before or after it: when the log has room for what the container says of it.
+    /// Tells the listeners of a change: before it where records of the level `info` pass now, else after it, since the change may be of that
+    /// very level.
     fn tell_around(&self, event: &Event<'_>, change: impl FnOnce()) {
         let heard = LevelSetting::outside().now() >= Level::Info;
         if heard {

@@ -126,6 +126,19 @@ fn a_unit_takes_what_the_manifest_does_not_need() {
     }
 }
 
+/// Telemetry that is sent is a use of the network as any other.
+#[test]
+fn a_unit_has_the_network_for_telemetry() {
+    for component in [
+        "descriptor = 'pip-services:connection:otlp:default:1.0'\n",
+        "descriptor = 'pip-services:counters:prometheus:default:1.0'\npush_enabled = true\nconnection.host = 'push.example'\n",
+    ] {
+        let manifest = format!("[[component]]\n{component}");
+        let said = said(&[("service.toml", &manifest)], "unit service.toml --name sender");
+        assert!(said.out.lines().any(|line| line == "PrivateNetwork=no"), "{said}");
+    }
+}
+
 #[test]
 fn what_cannot_be_a_unit_is_refused() {
     let files = [

@@ -58,7 +58,7 @@ pub(crate) trait QueueBackend: Send + Sync + 'static {
     fn traces_sends(&self) -> bool {
         true
     }
-    /// Resolves when a receiver has waited long enough for its message to be among the dead letters, where it goes all the same.
+    /// How long `reject` waits: it fails with this error when the future resolves. The message goes to the dead letters all the same.
     fn dead_letter_timeout(&self) -> impl Future<Output = Error> + Send {
         std::future::pending()
     }

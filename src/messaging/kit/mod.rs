@@ -26,7 +26,7 @@ pub(crate) use log_throttle::LogThrottle;
 pub(crate) use queue_core::{Metrics, QueueCore};
 pub use queue_kind::QueueKind;
 pub use telemetry::QueueTelemetry;
-pub use transport::{Delivery, QueueTransport};
+pub use transport::{QueueTransport, Received};
 pub use transport_options::TransportQueueOptions;
 pub use transport_queue::TransportQueue;
 pub(crate) use unconfirmed::Unconfirmed;

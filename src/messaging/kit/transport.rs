@@ -17,7 +17,7 @@ use crate::messaging::{MessageEnvelope, QueueAddress};
 /// use wirework::Error;
 /// use wirework::component::Context;
 /// use wirework::messaging::MessageEnvelope;
-/// use wirework::messaging::kit::{Delivery, QueueTransport};
+/// use wirework::messaging::kit::{Received, QueueTransport};
 ///
 /// /// Messages in a list.
 /// #[derive(Default)]
@@ -40,11 +40,11 @@ use crate::messaging::{MessageEnvelope, QueueAddress};
 ///         self.arrived.notify_one();
 ///         Ok(())
 ///     }
-///     async fn receive(&self) -> Result<Delivery<MessageEnvelope>, Error> {
+///     async fn receive(&self) -> Result<Received<MessageEnvelope>, Error> {
 ///         loop {
 ///             let next = self.waiting.lock().unwrap().pop_front();
 ///             match next {
-///                 Some(envelope) => return Ok(Delivery::new(envelope.clone(), envelope)),
+///                 Some(envelope) => return Ok(Received::new(envelope.clone(), envelope)),
 ///                 None => self.arrived.notified().await,
 ///             }
 ///         }
@@ -100,7 +100,7 @@ pub trait QueueTransport: Send + Sync + 'static {
     ///
     /// # Errors
     /// Why nothing can be delivered; it is asked again after a wait that grows to ten seconds.
-    fn receive(&self) -> impl Future<Output = Result<Delivery<Self::Receipt>, Error>> + Send;
+    fn receive(&self) -> impl Future<Output = Result<Received<Self::Receipt>, Error>> + Send;
 
     /// A delivered message is done with: it is gone for good.
     ///
@@ -139,13 +139,13 @@ pub trait QueueTransport: Send + Sync + 'static {
 
 /// A message that a transport has delivered.
 #[derive(Debug)]
-pub struct Delivery<R> {
+pub struct Received<R> {
     pub(super) envelope: MessageEnvelope,
     pub(super) receipt: R,
     pub(super) malformed: bool,
 }
 
-impl<R> Delivery<R> {
+impl<R> Received<R> {
     /// A message, and by what it is completed.
     pub fn new(envelope: MessageEnvelope, receipt: R) -> Self {
         Self { envelope: envelope.into_unlocked(), receipt, malformed: false }

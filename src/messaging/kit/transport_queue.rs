@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::queue_core::BoxedEnd;
 use super::{
-    Delivery, HopLimit, LogThrottle, Metrics, QueueBackend, QueueCore, QueueTelemetry, QueueTransport,
+    HopLimit, LogThrottle, Metrics, QueueBackend, QueueCore, QueueTelemetry, QueueTransport, Received,
     TransportQueueOptions,
 };
 use crate::Error;
@@ -214,7 +214,7 @@ impl<T: QueueTransport> Intake<T> {
     }
 
     /// The next message, once there is room for it: until then others may take it.
-    async fn next(&self) -> Result<Delivery<T::Receipt>, Error> {
+    async fn next(&self) -> Result<Received<T::Receipt>, Error> {
         self.store.any_room().await;
         self.transport.receive().await
     }

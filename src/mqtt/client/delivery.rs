@@ -29,7 +29,7 @@ impl Delivery {
     }
 }
 
-/// The message is sent all the same: whoever gets it has a sender.
+/// Ends the span as a success: the message is sent though nobody awaits it, and the span of whoever receives it has this one as its parent.
 impl Drop for Delivery {
     fn drop(&mut self) {
         self.span.end(&Ok(()));
