@@ -184,8 +184,8 @@ impl QueueTransport for Files {
         }
     }
 
-    async fn complete(&self, taken: String) -> Result<(), Error> {
-        self.folder.remove(&taken)
+    async fn complete(&self, taken: &String) -> Result<(), Error> {
+        self.folder.remove(taken)
     }
 
     async fn give_back(&self, taken: String, deliveries: u32) -> Result<(), Error> {

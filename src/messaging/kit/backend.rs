@@ -1,5 +1,6 @@
 //! [`MessageQueue`] for every queue with a store.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -11,6 +12,7 @@ use super::{Listening, QueueCore};
 use crate::component::Context;
 use crate::config::Invalid;
 use crate::messaging::queue::messages_of;
+use crate::messaging::store::{MessageStore, StoredMessage};
 use crate::messaging::{
     DeadLetterReason, ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver, MessageStream,
     MessagingCapabilities, PendingSend, QueueAddress, QueueError,
@@ -21,7 +23,7 @@ use crate::{BoxFuture, Error};
 /// What a kind of queue adds to what all queues share.
 pub(crate) trait QueueBackend: Send + Sync + 'static {
     /// The acknowledgement that the transport expects for each message.
-    type Ack: Send + 'static;
+    type Ack: Send + Sync + 'static;
 
     fn core(&self) -> &QueueCore<Self::Ack>;
     /// See [`MessageQueue::capabilities`].
@@ -66,8 +68,11 @@ pub(crate) trait QueueBackend: Send + Sync + 'static {
     fn request_messages(&self) -> Result<(), Error>;
     /// Resolves when no messages will come.
     fn receive_failure(&self) -> impl Future<Output = Error> + Send;
-    /// A message is completed, or cleared.
-    fn acknowledge(&self, ack: Self::Ack) -> impl Future<Output = Result<(), Error>> + Send;
+    /// A message is completed, or cleared. Where that fails, or is dropped, it comes back.
+    fn acknowledge(
+        &self,
+        message: StoredMessage<Self::Ack>,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
     /// Drops what waits outside of the store.
     fn clear_elsewhere(&self) -> impl Future<Output = Result<(), Error>> + Send {
         std::future::ready(Ok(()))
@@ -198,7 +203,7 @@ impl<Q: QueueBackend> MessageQueue for Q {
         Box::pin(async move {
             let core = self.core();
             let message = core.store()?.settle(message).ok_or_else(|| core.not_locked())?;
-            self.acknowledge(message.into_ack()).await?;
+            self.acknowledge(message).await?;
             core.metrics().completed.one();
             Ok(())
         })
@@ -247,10 +252,14 @@ impl<Q: QueueBackend> MessageQueue for Q {
 
     fn clear(&self) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(async {
-            for message in self.core().opened()?.clear(false) {
-                self.acknowledge(message.into_ack()).await?;
+            let store = self.core().opened()?;
+            let mut cleared = Cleared { store, messages: store.clear(false).into() };
+            let mut outcome = Ok(());
+            while let Some(message) = cleared.messages.pop_front() {
+                let acknowledged = self.acknowledge(message).await;
+                outcome = outcome.and(acknowledged);
             }
-            self.clear_elsewhere().await
+            outcome.and(self.clear_elsewhere().await)
         })
     }
 
@@ -292,6 +301,18 @@ impl<Q: QueueBackend> MessageQueue for Q {
             }
         };
         Box::pin(messages_of(self).take_until(intake_ended))
+    }
+}
+
+/// Messages that were taken out to be dropped; those that were not come back.
+struct Cleared<'a, A> {
+    store: &'a MessageStore<A>,
+    messages: VecDeque<StoredMessage<A>>,
+}
+
+impl<A> Drop for Cleared<'_, A> {
+    fn drop(&mut self) {
+        self.messages.drain(..).for_each(|message| self.store.unsettle(message));
     }
 }
 

@@ -17,7 +17,7 @@ use crate::component::{ServiceView, panic_error};
 use crate::count::Increment;
 use crate::log::{Level, Logger};
 use crate::messaging::queue::RECEIVE_WAIT;
-use crate::messaging::{ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver};
+use crate::messaging::{ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver, QueueError};
 use crate::trace::Tracer;
 use crate::{Category, Error};
 
@@ -170,9 +170,11 @@ impl<'a> Listening<'a> {
             AssertUnwindSafe(async move { receiver.receive_message(message, queue).await }).catch_unwind();
         let error = match handled.await {
             Ok(Ok(())) => {
-                // Not locked any more: the receiver has settled it, or the lock has expired, which is counted.
-                let _ = queue.complete(envelope).await;
-                return span.end(None);
+                match queue.complete(envelope).await {
+                    Err(error) if !is_not_locked(&error) => error,
+                    // Not locked any more: the receiver has settled it, or the lock has expired, which is counted.
+                    _ => return span.end(None),
+                }
             }
             Ok(Err(error)) => error,
             Err(panic) => panic_error("the receiver", &*panic),
@@ -193,4 +195,8 @@ impl<'a> Listening<'a> {
         span.end(Some(&error));
         let _ = if self.is_closing() { queue.release(envelope).await } else { queue.abandon(envelope).await };
     }
+}
+
+fn is_not_locked(error: &Error) -> bool {
+    matches!(error.downcast_ref(), Some(QueueError::NotLocked { .. }))
 }

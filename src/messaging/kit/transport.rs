@@ -2,13 +2,16 @@
 
 use crate::Error;
 use crate::component::Context;
-use crate::messaging::{MessageEnvelope, QueueAddress};
+use crate::messaging::{MessageEnvelope, QueueAddress, QueueError};
 
 /// Where the messages of a [`TransportQueue`](super::TransportQueue) are: a folder, a table, a stream of a server. It delivers them once; waiting, locks,
 /// redelivery, delays and dead letters are the queue's.
 ///
 /// A message that it has delivered is not delivered again before it is given back or the transport is opened anew, and is there until
 /// it is completed: a crash in between loses nothing.
+///
+/// Every future may be dropped before it has resolved: by the sender, or by a close whose time is over. What was asked for may have been
+/// done then, or not, but nothing in between. A message that was being put among the dead letters or completed comes again.
 ///
 /// ```
 /// use std::collections::VecDeque;
@@ -19,10 +22,10 @@ use crate::messaging::{MessageEnvelope, QueueAddress};
 /// use wirework::messaging::MessageEnvelope;
 /// use wirework::messaging::kit::{Received, QueueTransport};
 ///
-/// /// Messages in a list.
+/// /// Messages in a list, each with how often it was delivered.
 /// #[derive(Default)]
 /// struct List {
-///     waiting: Mutex<VecDeque<MessageEnvelope>>,
+///     waiting: Mutex<VecDeque<(MessageEnvelope, u32)>>,
 ///     arrived: Notify,
 /// }
 ///
@@ -36,7 +39,7 @@ use crate::messaging::{MessageEnvelope, QueueAddress};
 ///         Ok(())
 ///     }
 ///     async fn send(&self, envelope: MessageEnvelope) -> Result<(), Error> {
-///         self.waiting.lock().unwrap().push_back(envelope);
+///         self.waiting.lock().unwrap().push_back((envelope, 0));
 ///         self.arrived.notify_one();
 ///         Ok(())
 ///     }
@@ -44,23 +47,25 @@ use crate::messaging::{MessageEnvelope, QueueAddress};
 ///         loop {
 ///             let next = self.waiting.lock().unwrap().pop_front();
 ///             match next {
-///                 Some(envelope) => return Ok(Received::new(envelope.clone(), envelope)),
+///                 Some((envelope, before)) => {
+///                     return Ok(Received::new(envelope.clone(), envelope).delivered_before(before));
+///                 }
 ///                 None => self.arrived.notified().await,
 ///             }
 ///         }
 ///     }
-///     async fn complete(&self, _: MessageEnvelope) -> Result<(), Error> {
+///     async fn complete(&self, _: &MessageEnvelope) -> Result<(), Error> {
 ///         Ok(())
 ///     }
-///     async fn give_back(&self, receipt: MessageEnvelope, _: u32) -> Result<(), Error> {
-///         self.waiting.lock().unwrap().push_front(receipt);
+///     async fn give_back(&self, receipt: MessageEnvelope, deliveries: u32) -> Result<(), Error> {
+///         self.waiting.lock().unwrap().push_front((receipt, deliveries));
 ///         Ok(())
 ///     }
 /// }
 /// ```
 pub trait QueueTransport: Send + Sync + 'static {
     /// By what a delivered message is completed or given back, such as the name of a file.
-    type Receipt: Send + 'static;
+    type Receipt: Send + Sync + 'static;
 
     /// Whether a message is kept through a crash of the process once `send` has returned. Default false.
     fn is_durable(&self) -> bool {
@@ -105,10 +110,11 @@ pub trait QueueTransport: Send + Sync + 'static {
     /// A delivered message is done with: it is gone for good.
     ///
     /// # Errors
-    /// Why it is not; who has completed it is told.
-    fn complete(&self, receipt: Self::Receipt) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Why it is not. Who has completed it is told, and the message is delivered again as if it had been abandoned.
+    fn complete(&self, receipt: &Self::Receipt) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// A delivered message is not done with when the queue closes: it is as it was, but for its `deliveries` so far.
+    /// A delivered message is not done with when the queue closes: it is as it was, but for its `deliveries` so far. Called from the latest
+    /// to the first.
     ///
     /// # Errors
     /// Why it is not; that is logged.
@@ -119,13 +125,14 @@ pub trait QueueTransport: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Puts a message among the dead letters: [`MessageEnvelope::dead_letter`] says why and from where. It is completed when this has
-    /// returned. Called where [`QueueTransport::dead_letters`] names some.
+    /// returned. To be written where [`QueueTransport::dead_letters`] names some.
     ///
     /// # Errors
-    /// Why it is not there; the message is delivered again.
+    /// Why it is not there; the message is delivered again. Default: `UNSUPPORTED`.
     fn put_dead_letter(&self, letter: &MessageEnvelope) -> impl Future<Output = Result<(), Error>> + Send {
         let _ = letter;
-        async { Ok(()) }
+        let queue = self.dead_letters().unwrap_or_default().into();
+        std::future::ready(Err(QueueError::Unsupported { queue, operation: "take dead letters" }.into()))
     }
 
     /// Drops the messages that wait and were not delivered. Default: those stay.

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
@@ -31,6 +32,8 @@ pub struct TransportQueue<T: QueueTransport> {
     core: QueueCore<T::Receipt>,
     transport: Arc<T>,
     options: TransportQueueOptions,
+    /// Whether the transport is open; it is longer than the queue, while that closes.
+    transport_open: AtomicBool,
 }
 
 crate::opaque::opaque!(TransportQueue<T: QueueTransport>);
@@ -49,7 +52,7 @@ impl<T: QueueTransport> TransportQueue<T> {
         Invalid::none(options.invalid())?;
         let QueueTelemetry { logger, counters, tracer } = telemetry;
         let core = QueueCore::new(name, logger, &counters, tracer);
-        Ok(Self { core, transport: Arc::new(transport), options })
+        Ok(Self { core, transport: Arc::new(transport), options, transport_open: AtomicBool::new(false) })
     }
 
     /// The transport.
@@ -62,7 +65,8 @@ impl<T: QueueTransport> TransportQueue<T> {
         let Ok(store) = self.core.store() else { return };
         let deadline = Instant::now() + limit;
         let (mut left, mut why) = (0_usize, None);
-        for message in store.clear(true) {
+        // The latest first, so that each may go to where the others wait.
+        for message in store.clear(true).into_iter().rev() {
             let deliveries = message.envelope().deliveries();
             match timeout_at(deadline, self.transport.give_back(message.into_ack(), deliveries)).await {
                 Ok(Ok(())) => {}
@@ -112,6 +116,11 @@ impl<T: QueueTransport> QueueBackend for TransportQueue<T> {
         if self.core.is_open() {
             return Ok(());
         }
+        if let Ok(store) = self.core.store() {
+            // What a close before this one has not given back comes again by the transport that is opened anew.
+            store.clear(true);
+        }
+        self.transport_open.store(true, Ordering::Relaxed);
         self.transport.open(context).await?;
         let options = self.options.store_options();
         self.core.open(|| Arc::new(MessageStore::new(options)));
@@ -140,13 +149,16 @@ impl<T: QueueTransport> QueueBackend for TransportQueue<T> {
 
     async fn stop(&self, context: &Context) -> Result<(), Error> {
         let limit = self.options.close_timeout.0;
-        let was_open = self.core.close(context.budget().step(limit)).await;
+        self.core.close(context.budget().step(limit)).await;
         self.core.end_tasks().await;
-        if !was_open {
+        // A close that was broken off before the end of this is gone on with by the next.
+        if !self.transport_open.load(Ordering::Relaxed) {
             return Ok(());
         }
         self.give_back(context.budget().last_step(limit)).await;
-        self.transport.close().await
+        let closed = self.transport.close().await;
+        self.transport_open.store(false, Ordering::Relaxed);
+        closed
     }
 
     async fn send_message(&self, envelope: MessageEnvelope) -> Result<(), Error> {
@@ -164,12 +176,30 @@ impl<T: QueueTransport> QueueBackend for TransportQueue<T> {
         std::future::pending().await
     }
 
-    async fn acknowledge(&self, receipt: T::Receipt) -> Result<(), Error> {
-        self.transport.complete(receipt).await
+    async fn acknowledge(&self, message: StoredMessage<T::Receipt>) -> Result<(), Error> {
+        let mut unconfirmed = Unsettled { store: self.core.store()?, message: Some(message) };
+        let Some(message) = &unconfirmed.message else { return Ok(()) };
+        self.transport.complete(message.ack()).await?;
+        unconfirmed.message = None;
+        Ok(())
     }
 
     async fn clear_elsewhere(&self) -> Result<(), Error> {
         self.transport.clear().await
+    }
+}
+
+/// A message that the transport has not completed yet: dropped with it, the message comes back.
+struct Unsettled<'a, R> {
+    store: &'a MessageStore<R>,
+    message: Option<StoredMessage<R>>,
+}
+
+impl<R> Drop for Unsettled<'_, R> {
+    fn drop(&mut self) {
+        if let Some(message) = self.message.take() {
+            self.store.unsettle(message);
+        }
     }
 }
 
@@ -219,23 +249,21 @@ impl<T: QueueTransport> Intake<T> {
         self.transport.receive().await
     }
 
-    /// Puts a message into the store as soon as there is room; gives it back where the queue closes before that.
+    /// Puts a message into the store as soon as there is room, or when the queue closes, which gives back what is there. Fails when it does.
     async fn put(
         &self,
         message: StoredMessage<T::Receipt>,
         ended: Pin<&mut (dyn Future<Output = bool> + Send)>,
     ) -> Result<(), Ended> {
+        let mut closes = false;
         let closing = async {
             ended.await;
+            closes = true;
         };
-        let Err(message) = self.store.put(message, closing).await else { return Ok(()) };
-        let deliveries = message.envelope().deliveries();
-        if let Err(error) = self.transport.give_back(message.into_ack(), deliveries).await {
-            let name = &self.queue;
-            let what = format_args!("a message of the closing queue `{name}` is not given back");
-            self.logger.log(Level::Warn, None, Some(&error), what);
+        if let Err(message) = self.store.put(message, closing).await {
+            self.store.put_or_overflow(message);
         }
-        Err(Ended)
+        if closes { Err(Ended) } else { Ok(()) }
     }
 
     /// Says once that nothing is delivered.
@@ -296,7 +324,7 @@ impl<T: QueueTransport> DeadLetterSink<T::Receipt> for DeadLetters<T> {
     async fn moved(&self, message: StoredMessage<T::Receipt>) {
         self.metrics.dead.one();
         let id = message.envelope().message_id.shown().to_string();
-        if let Err(error) = self.transport.complete(message.into_ack()).await {
+        if let Err(error) = self.transport.complete(message.ack()).await {
             let queue = &self.queue;
             let what = format_args!(
                 "message {id} of the queue `{queue}` is a dead letter and not completed: it may come again"

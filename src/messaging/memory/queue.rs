@@ -178,7 +178,7 @@ impl QueueBackend for MemoryMessageQueue {
         std::future::pending().await
     }
 
-    async fn acknowledge(&self, (): ()) -> Result<(), Error> {
+    async fn acknowledge(&self, _: StoredMessage<()>) -> Result<(), Error> {
         Ok(())
     }
 }

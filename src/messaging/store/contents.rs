@@ -85,7 +85,6 @@ impl<A> Contents<A> {
     }
 
     /// Puts a message at the end of the overflow, from where it moves on as soon as there is room.
-    #[cfg(any(feature = "mqtt", test))]
     pub fn push_overflow(&mut self, message: StoredMessage<A>) -> Room {
         self.overflow.push_back(message);
         self.admit_overflow()
@@ -217,6 +216,12 @@ impl<A> Contents<A> {
         let (dead, outcome) = DeadMessage::awaited(message);
         self.dead.push_back(dead);
         Some(outcome)
+    }
+
+    /// A message that was taken out and is not done with: as if it had been abandoned.
+    pub fn unsettle(&mut self, message: StoredMessage<A>, now: Instant) -> bool {
+        self.bytes += message.cost();
+        self.come_back(message, now)
     }
 
     fn come_back(&mut self, message: StoredMessage<A>, now: Instant) -> bool {

@@ -85,7 +85,6 @@ impl<A> StoredMessage<A> {
         self.ack
     }
 
-    #[cfg(feature = "mqtt")]
     pub fn ack(&self) -> &A {
         &self.ack
     }

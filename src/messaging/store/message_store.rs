@@ -77,7 +77,6 @@ impl<A> MessageStore<A> {
     }
 
     /// Puts a message at the end; where there is no room, into the overflow. The sender bounds how long that grows.
-    #[cfg(any(feature = "mqtt", test))]
     pub fn put_or_overflow(&self, message: StoredMessage<A>) {
         if let Err(message) = self.try_put(message) {
             let room = self.contents().push_overflow(message);
@@ -173,6 +172,15 @@ impl<A> MessageStore<A> {
         let (settled, room) = self.contents().settle(id, now)?;
         self.announce_room(&room);
         Some(settled)
+    }
+
+    /// Has a message that was taken out come back as if it had been abandoned.
+    pub fn unsettle(&self, message: StoredMessage<A>) {
+        let now = Instant::now();
+        if self.contents().unsettle(message, now) {
+            self.announce();
+        }
+        self.work.notify_one();
     }
 
     /// Has a lease last so long from now; false where it does not hold.

@@ -20,6 +20,7 @@ use crate::count::Counters;
 use crate::error::Coded;
 use crate::log::Level;
 use crate::messaging::kit::{QueueBackend, QueueCore, non_empty};
+use crate::messaging::store::StoredMessage;
 use crate::messaging::{
     MessageEnvelope, MessageQueue, MessagingCapabilities, PendingSend, QueueAddress, QueueError,
 };
@@ -293,8 +294,8 @@ impl QueueBackend for MqttMessageQueue {
         self.subscription.failure().await
     }
 
-    async fn acknowledge(&self, ack: Option<PendingAck>) -> Result<(), Error> {
-        ack.into_iter().for_each(PendingAck::acknowledge);
+    async fn acknowledge(&self, message: StoredMessage<Option<PendingAck>>) -> Result<(), Error> {
+        message.into_ack().into_iter().for_each(PendingAck::acknowledge);
         Ok(())
     }
 }
