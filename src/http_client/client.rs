@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -11,10 +12,14 @@ use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::destination::{Destination, RequestUrl};
 use crate::error::Error;
 use crate::tls::{TlsConfig, TlsError};
+
+/// How long one address may take to be connected to, TLS included.
+const DIAL_LIMIT: Duration = Duration::from_secs(3);
 
 /// How much of an answer is read.
 const LARGEST_ANSWER: usize = 64 * 1024;
@@ -149,7 +154,9 @@ impl Client {
         let mut last = SendError::TimedOut;
         for url in self.destination.urls().await? {
             let headers = self.destination.headers(&url).await?;
-            match dial(&url, &self.tls).await {
+            // One that does not answer must leave time for the others.
+            let dialled = timeout(DIAL_LIMIT, dial(&url, &self.tls)).await;
+            match dialled.unwrap_or(Err(SendError::TimedOut)) {
                 Ok(stream) => return Link::over(stream, url, headers).await,
                 Err(error) => last = error,
             }

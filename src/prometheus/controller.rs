@@ -9,7 +9,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::exposition::Exposition;
 use super::format::{TextFormat, prefers_gzip};
@@ -76,8 +76,8 @@ impl Component for MetricsController {
             let (counters, turns) = (Arc::clone(&counters), Arc::clone(&turns));
             async move {
                 // It is never closed.
-                let _turn = turns.acquire().await;
-                answer(counters, wanted).await
+                let turn = turns.acquire_owned().await;
+                answer(counters, wanted, turn.ok()).await
             }
         };
         self.mount.open(Router::new().route("/", get(metrics)));
@@ -121,9 +121,18 @@ fn body(counters: &dyn Exposition, wanted: Wanted) -> (Vec<u8>, bool) {
     }
 }
 
-/// The answer. It is written on a thread for what blocks: thousands of series and `/proc` would hold up a worker's other tasks.
-async fn answer(counters: Arc<dyn Exposition>, wanted: Wanted) -> Response {
-    let written = tokio::task::spawn_blocking(move || body(&*counters, wanted)).await;
+/// The answer. It is written on a thread for what blocks: thousands of series and `/proc` would hold up a worker's other tasks. That goes on
+/// where nobody waits for it any more, and has its turn until it has ended.
+async fn answer(
+    counters: Arc<dyn Exposition>,
+    wanted: Wanted,
+    turn: Option<OwnedSemaphorePermit>,
+) -> Response {
+    let written = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        body(&*counters, wanted)
+    });
+    let written = written.await;
     let (body, gzip) = match written {
         Ok(written) => written,
         Err(error) => {

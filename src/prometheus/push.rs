@@ -1,5 +1,6 @@
 //! Sends the metrics of a service to a Pushgateway.
 
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -154,34 +155,55 @@ impl Pusher {
             // Of a component that is gone without having closed nothing is pushed any more.
             closing.wait_for(Option::is_some).await.ok().and_then(|deadline| *deadline)
         };
-        let deadline = tokio::select! {
-            biased;
-            deadline = closes => deadline,
-            () = self.push_regularly() => None,
-        };
-        if let Some(deadline) = deadline {
+        if let Some(deadline) = self.push_regularly(pin!(closes)).await {
             self.end(deadline).await;
         }
     }
 
-    async fn push_regularly(&mut self) {
+    /// Pushes until the component closes; by when the last push has to be done then, if there is one.
+    async fn push_regularly(
+        &mut self,
+        mut closes: Pin<&mut impl Future<Output = Option<Instant>>>,
+    ) -> Option<Instant> {
         let interval = self.shared.config.interval.0;
         if interval.is_zero() {
-            return std::future::pending().await;
+            return closes.await;
         }
         let mut due = interval_at(Instant::now() + interval, interval);
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            due.tick().await;
-            let limit = Instant::now() + self.shared.config.options.timeout.0;
-            match self.put(limit).await {
-                None if self.failing.take().is_some() => self.context.set_status(Status::Open),
-                None => {}
-                Some(reason) if self.failing.as_ref() == Some(&reason) => {}
-                Some(reason) => {
-                    self.context.set_status(Status::recovering(format!("metrics are not pushed: {reason}")));
-                    self.failing = Some(reason);
+            tokio::select! {
+                biased;
+                deadline = &mut closes => return deadline,
+                _ = due.tick() => {}
+            }
+            let outcome = {
+                let mut put = pin!(self.put(Instant::now() + self.shared.config.options.timeout.0));
+                tokio::select! {
+                    biased;
+                    outcome = &mut put => outcome,
+                    deadline = &mut closes => {
+                        // It may be on its way to the Pushgateway, and must not come there after the last one.
+                        if let Some(deadline) = deadline {
+                            let _ = timeout_at(deadline, put).await;
+                        }
+                        return deadline;
+                    }
                 }
+            };
+            self.note(outcome);
+        }
+    }
+
+    /// Notes whether a push failed, and why.
+    fn note(&mut self, failure: Option<String>) {
+        match failure {
+            None if self.failing.take().is_some() => self.context.set_status(Status::Open),
+            None => {}
+            Some(reason) if self.failing.as_ref() == Some(&reason) => {}
+            Some(reason) => {
+                self.context.set_status(Status::recovering(format!("metrics are not pushed: {reason}")));
+                self.failing = Some(reason);
             }
         }
     }

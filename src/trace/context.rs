@@ -137,7 +137,7 @@ impl TraceContext {
         (self.span, self.parent)
     }
 
-    /// The lower half of the trace id, by which it is decided whether a trace is sampled.
+    /// The lower half of the trace id, by most of which it is decided whether a trace is sampled.
     pub(super) fn low(&self) -> u64 {
         self.trace.get(TRACE_DIGITS / 2..).and_then(|low| u64::from_str_radix(low, 16).ok()).unwrap_or(0)
     }

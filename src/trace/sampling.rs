@@ -2,7 +2,8 @@
 
 use super::context::TraceContext;
 
-/// The bound of a sampler that takes every trace: the lower 64 bits of the id are compared without the last one, which makes 63 bits.
+/// The bound of a sampler that takes every trace. The lowest 56 bits of the id are compared, since those are random (W3C Trace Context
+/// level 2, section 2.2.3) also in a UUID; as the upper ones of 63 bits.
 const ALL: u64 = 1 << 63;
 
 /// Which operations a sink is told of.
@@ -67,13 +68,13 @@ impl Sampler {
         self.follows_callers
     }
 
-    /// The bound that the lower half of an id is held against.
+    /// The bound that the lowest bits of an id are held against.
     pub(super) fn below(self) -> u64 {
         self.below
     }
 
     pub(super) fn is_below(low: u64, below: u64) -> bool {
-        low >> 1 < below
+        (low << 8) >> 1 < below
     }
 
     /// The one by which all are told what either of the two wants.
@@ -89,15 +90,30 @@ mod tests {
 
     /// As the SDK of OpenTelemetry for Go decides, from the same half of the id.
     #[test]
-    fn a_trace_is_taken_by_the_lower_half_of_its_id() {
+    fn a_trace_is_taken_by_the_lowest_bits_of_its_id() {
         let trace = |low: u64| TraceContext::of_trace(&format!("{:016x}{low:016x}", u64::MAX)).unwrap();
         let half = Sampler::ratio(0.5);
-        for (low, taken) in [(1, true), (u64::MAX / 2, true), (u64::MAX / 2 + 1, false), (u64::MAX, false)] {
+        const MIDDLE: u64 = 1 << 55;
+        for (low, taken) in
+            [(1, true), (MIDDLE - 1, true), (MIDDLE, false), (u64::MAX, false), (0xff << 56, true)]
+        {
             assert_eq!(half.samples(&trace(low)), taken, "{low:x}");
             assert!(Sampler::ratio(1.0).samples(&trace(low)) && !Sampler::ratio(0.0).samples(&trace(low)));
         }
         assert_eq!(Sampler::ratio(7.0), Sampler::ratio(1.0));
         assert_eq!(Sampler::ratio(f64::NAN), Sampler::ratio(-1.0));
+    }
+
+    /// Of a UUID the bits 62 and 63 of the lower half are always the same.
+    #[test]
+    fn the_share_of_uuids_is_about_the_ratio_too() {
+        let sampler = Sampler::ratio(0.1);
+        let trace = |number: u64| {
+            let low = 0x8000_0000_0000_0000 | (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 2);
+            TraceContext::of_trace(&format!("{number:016x}{low:016x}")).unwrap()
+        };
+        let taken = (1..=10_000).filter(|number| sampler.samples(&trace(*number))).count();
+        assert!((700..1_300).contains(&taken), "{taken}");
     }
 
     #[test]

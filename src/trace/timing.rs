@@ -42,7 +42,8 @@ impl Timing {
     #[must_use]
     pub fn with_trace_id(mut self, trace_id: &str) -> Self {
         self.trace_id = Some(trace_id.into());
-        if self.sinks.enabled() {
+        let is_in_it = self.span.as_ref().is_some_and(|span| span.trace_id() == trace_id);
+        if self.sinks.enabled() && !is_in_it {
             self.span = self.sinks.in_trace(trace_id).or(self.span);
         }
         self

@@ -48,6 +48,8 @@ struct ComponentState {
     state: String,
     reason: Option<String>,
     recoveries: u64,
+    /// A service of the version before does not say it.
+    #[serde(default)]
     restarts: u64,
 }
 

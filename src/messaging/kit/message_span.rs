@@ -31,7 +31,10 @@ impl MessageSpan {
         if !tracer.enabled() {
             return Self::NONE;
         }
-        let span = tracer.record_from(envelope.trace());
+        let span = match (envelope.trace(), envelope.trace_id.as_deref()) {
+            (None, Some(trace_id)) => tracer.record_in_trace(trace_id),
+            (sender, _) => tracer.record_from(sender),
+        };
         Self::begin(tracer, span, (SpanKind::Consumer, "process"), queue, envelope)
     }
 

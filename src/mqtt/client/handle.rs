@@ -245,10 +245,13 @@ impl Handle {
         let extra = match settings.version {
             MqttVersion::V4 if options.properties.is_some() => {
                 let why = "MQTT 3.1.1 has none; set `options.protocol_version = 5`";
-                return Err(MqttError::Unsupported { what: "message properties", why });
+                return Err(span.fail(MqttError::Unsupported { what: "message properties", why }));
             }
             MqttVersion::V4 => None,
-            MqttVersion::V5 => extra(&options, &span, &settings.tracer)?,
+            MqttVersion::V5 => match extra(&options, &span, &settings.tracer) {
+                Ok(extra) => extra,
+                Err(error) => return Err(span.fail(error)),
+            },
         };
         let publish = Publish { topic, payload, qos: options.qos, retain: options.retain, extra };
         let size = match settings.version {
@@ -257,7 +260,7 @@ impl Handle {
         };
         let max = settings.max_packet_size;
         if size > max {
-            return Err(MqttError::TooLarge { topic: publish.topic, size, max });
+            return Err(span.fail(MqttError::TooLarge { topic: publish.topic, size, max }));
         }
         if options.qos == QoS::AtMostOnce
             && !options.wait
