@@ -17,6 +17,10 @@ async fn a_node_that_dies_takes_nothing_with_it() {
     // A node that has not found the others yet admits nobody.
     let more = [("options.connect_timeout", "50000"), ("options.subscribe_timeout", "50000")];
     let subscriber = connect("subscriber", &[ports[0], ports[1], ports[2]], &more).await;
+    // While the others elect a leader they end the link at each publish: with waits as short as elsewhere here a message would
+    // have ended three of them alone in a moment, and be given up.
+    let waits = [("options.reconnect_timeout", "1000"), ("options.max_reconnect_timeout", "8000")];
+    let more = [more, waits].concat();
     let publisher = connect("publisher", &[ports[1], ports[2], ports[0]], &more).await;
     let got = Got::subscribe(&subscriber).await;
     let load = Publisher::start(&publisher, &[QoS::AtLeastOnce]);
