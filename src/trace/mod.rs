@@ -6,6 +6,7 @@
 
 mod context;
 mod log;
+mod open_span;
 mod record;
 mod sampling;
 mod sinks;
@@ -16,6 +17,7 @@ mod tracer;
 
 pub use context::TraceContext;
 pub use log::{LogTracer, LogTracerConfig, LogTracerReferences};
+pub(crate) use open_span::OpenSpan;
 pub use record::{NullTracer, TraceRecord, TraceSink};
 pub use sampling::{Sampler, Sampling};
 pub use span::{SpanKind, SpanValue};

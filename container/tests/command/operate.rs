@@ -309,6 +309,35 @@ fn the_api_is_what_its_document_says() {
     assert_eq!(service.running.end().code, Some(0));
 }
 
+/// Beside the API: health, Pip.Services' controllers, metrics, the page, what is not there, and the stream of events.
+#[test]
+fn no_other_route_shows_a_secret() {
+    const CONTROLLERS: &str = "[[component]]\ndescriptor = 'pip-services:counters:prometheus:default:1.0'\n\
+        [[component]]\ndescriptor = 'pip-services:metrics-controller:prometheus:default:1.0'\n\
+        [[component]]\ndescriptor = 'pip-services:status-controller:http:default:1.0'\n\
+        [[component]]\ndescriptor = 'pip-services:heartbeat-controller:http:default:1.0'\n";
+    let port = free_port();
+    let service = Service::start(&format!("connection.port = {port}\n{FAILING}{CONTROLLERS}"));
+    for path in ["/livez", "/readyz", "/startupz", "/healthz", "/status", "/heartbeat", "/metrics", "/admin/"]
+    {
+        let found = answer(port, "GET", path, &[]);
+        assert!(found.starts_with("HTTP/1.1 200 ") && !found.contains(CANARY), "{path}: {found}");
+    }
+    let secret = format!("/{CANARY}");
+    for path in ["/nothing", "/admin/nothing", &secret] {
+        let found = answer(port, "GET", path, &[]);
+        let body = found.replace(&secret, "");
+        assert!(found.starts_with("HTTP/1.1 404 ") && !body.contains(CANARY), "{path}: {found}");
+    }
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(stream, "GET /admin/api/events HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n").unwrap();
+    service.running.signal("TERM");
+    let mut all = String::new();
+    stream.read_to_string(&mut all).unwrap();
+    assert!(all.contains("\"closing\"") && !all.contains(CANARY), "{all}");
+    assert_eq!(service.running.end().code, Some(0));
+}
+
 #[test]
 fn a_stream_of_events_follows_the_service_to_its_end() {
     let port = free_port();

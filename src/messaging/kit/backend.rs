@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
-use super::message_span::MessageSpan;
+use super::message_span::send_span;
 use super::{Listening, QueueCore};
 use crate::component::Context;
 use crate::config::Invalid;
@@ -18,6 +18,7 @@ use crate::messaging::{
     MessagingCapabilities, PendingSend, QueueAddress, QueueError,
 };
 use crate::time::NEVER;
+use crate::trace::OpenSpan;
 use crate::{BoxFuture, Error};
 
 /// What a kind of queue adds to what all queues share.
@@ -317,11 +318,11 @@ impl<A> Drop for Cleared<'_, A> {
 }
 
 /// The span of a message that is sent.
-fn span_of<Q: QueueBackend>(queue: &Q, envelope: &mut MessageEnvelope) -> MessageSpan {
+fn span_of<Q: QueueBackend>(queue: &Q, envelope: &mut MessageEnvelope) -> OpenSpan {
     if queue.traces_sends() {
-        MessageSpan::send(queue.core().tracer(), queue.core().name(), envelope)
+        send_span(queue.core().tracer(), queue.core().name(), envelope)
     } else {
-        MessageSpan::NONE
+        OpenSpan::NONE
     }
 }
 

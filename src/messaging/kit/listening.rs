@@ -12,7 +12,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::message_span::MessageSpan;
+use super::message_span::process_span;
 use crate::component::{ServiceView, panic_error};
 use crate::count::Increment;
 use crate::log::{Level, Logger};
@@ -165,7 +165,7 @@ impl<'a> Listening<'a> {
 
     async fn handle(&self, receiver: &dyn MessageReceiver, envelope: &MessageEnvelope) {
         let (queue, mut message) = (self.queue, envelope.clone());
-        let span = MessageSpan::process(&self.tracer, queue.name(), &mut message);
+        let span = process_span(&self.tracer, queue.name(), &mut message);
         let handled =
             AssertUnwindSafe(async move { receiver.receive_message(message, queue).await }).catch_unwind();
         let error = match handled.await {

@@ -31,15 +31,14 @@ use crate::{Category, Error};
 
 /// A queue over MQTT, `pip-services:message-queue:mqtt:*:1.0`.
 ///
-/// It publishes and subscribes to one topic, or publishes each message to a topic that the message brings (`{topic}` in its topic),
-/// over a connection that it shares, or one of its own where its configuration
-/// names a broker. At QoS 1 and 2 a message is acknowledged to the broker when it is completed: what is not completed
-/// survives a crash when the session does (`clean_session = false`). At QoS 0, the default, the broker forgets a message when it
-/// has sent it: nothing survives, and what comes to a full queue is dropped. A message that is abandoned, or whose lock expires, comes
-/// back in this process after a delay, its acknowledgement outstanding; after too many deliveries it goes to
-/// `dead_letter_topic`: it is published there once, and waits for the broker's acknowledgement however long that takes, so that
-/// an outage makes no copies. Acknowledgements leave in the order in which messages came: a message that is locked for long holds
-/// up those of later ones, and so, at the broker's in-flight limit, the flow of the connection.
+/// It publishes and subscribes to one topic, or publishes each message to a topic that the message brings (`{topic}` in its topic), over a
+/// connection that it shares, or one of its own where its configuration names a broker. At QoS 1 and 2 a message is acknowledged to the
+/// broker when it is completed: what is not completed survives a crash when the session does (`clean_session = false`). At QoS 0, the
+/// default, the broker forgets a message when it has sent it: nothing survives, and what comes to a full queue is dropped. A message that is
+/// abandoned, or whose lock expires, comes back in this process after a delay, its acknowledgement outstanding; after too many deliveries it
+/// goes to `dead_letter_topic`: it is published there once, and waits for the broker's acknowledgement however long that takes, so that an
+/// outage makes no copies. Acknowledgements leave in the order in which messages came: a message that is locked for long holds up those of
+/// later ones, and so, at the broker's in-flight limit, the flow of the connection.
 ///
 /// When a link breaks, the broker sends what was not acknowledged again on the next, while it is still here: that is no other
 /// message, and completing the one that is here acknowledges it. It is known by its session, its packet id and its bytes. After

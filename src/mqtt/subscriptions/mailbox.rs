@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 
-use super::message_span::MessageSpan;
+use super::message_span::process_span;
 use crate::Error;
 use crate::component::panic_error;
 use crate::footprint;
@@ -18,7 +18,7 @@ use crate::mqtt::types::AckSlot;
 use crate::mqtt::types::Metrics;
 use crate::mqtt::{MqttAcknowledgement, MqttMessage, MqttMessageListener, QoS};
 use crate::text::clip;
-use crate::trace::Tracer;
+use crate::trace::{OpenSpan, Tracer};
 
 /// A listener as the connection stores it; two are the same when they are one allocation.
 pub(crate) type SharedListener = Arc<dyn MqttMessageListener>;
@@ -169,7 +169,7 @@ impl Mailbox {
             message.ack_slot = ack_slot.clone();
             let topic = Arc::clone(&message.topic);
             let listener = &listener;
-            let span = MessageSpan::begin(&context.tracer, &**listener, &mut message);
+            let span = process_span(&context.tracer, &**listener, &mut message);
             let handled =
                 AssertUnwindSafe(async move { listener.on_message(message).await }).catch_unwind().await;
             // Still here, unless the listener has taken it.
@@ -189,7 +189,7 @@ impl Mailbox {
     }
 }
 
-fn failed(context: &ListenerContext, topic: &str, span: MessageSpan, error: &Error) {
+fn failed(context: &ListenerContext, topic: &str, span: OpenSpan, error: &Error) {
     context.metrics.listener_failed.one();
     let logger = match span.context() {
         Some(trace) => &context.logger.with_span(trace.trace_id(), &trace.span_id()),
